@@ -1,0 +1,3 @@
+//! Runs the chunk-store component on wasmtime.
+
+pub mod kv;

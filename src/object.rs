@@ -1,0 +1,183 @@
+//! Objects as callers see them: descriptions, options, preconditions.
+
+use serde::Serialize;
+
+use crate::range::{ByteRange, Span};
+
+/// A committed object; `types.object-info` of the WIT, with its field names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ObjectInfo {
+    /// The name it was stored under.
+    pub key: String,
+    /// Length of the content, in bytes.
+    pub size: u64,
+    /// `blake3:` and 64 hex digits: the plain BLAKE3 of the whole content.
+    pub digest: String,
+    /// Strong HTTP entity tag, quotes included.
+    pub etag: String,
+    /// Names this one commit.
+    pub generation: String,
+    /// Media type given by the writer.
+    pub content_type: Option<String>,
+    /// Names and values given by the writer, in the writer's order.
+    pub metadata: Vec<(String, String)>,
+    /// Commit time by the writer's clock, in milliseconds since the Unix epoch.
+    pub modified: u64,
+    /// When it ceases to exist, in milliseconds since the Unix epoch.
+    pub expires: Option<u64>,
+    /// How many values hold the content; 0 if it lies in the manifest itself.
+    pub chunks: u32,
+}
+
+/// What must hold of the committed object for an operation to proceed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// There is none.
+    Absent,
+    /// There is one.
+    Exists,
+    /// There is one, and its etag is among these.
+    EtagIn(Vec<String>),
+    /// There is none, or its etag is not among these.
+    EtagNotIn(Vec<String>),
+    /// There is one, and it is this commit.
+    GenerationIs(String),
+}
+
+impl Precondition {
+    /// Whether it holds of what there is now.
+    pub fn holds(&self, current: Option<&ObjectInfo>) -> bool {
+        match (self, current) {
+            (Precondition::Absent, current) => current.is_none(),
+            (Precondition::Exists, current) => current.is_some(),
+            (Precondition::EtagIn(etags), Some(info)) => etags.contains(&info.etag),
+            (Precondition::EtagNotIn(etags), Some(info)) => !etags.contains(&info.etag),
+            (Precondition::EtagNotIn(_), None) => true,
+            (Precondition::GenerationIs(generation), Some(info)) => info.generation == *generation,
+            (Precondition::EtagIn(_) | Precondition::GenerationIs(_), None) => false,
+        }
+    }
+}
+
+/// How an object is to be stored; `objects.put-options` of the WIT.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PutOptions {
+    /// The body's length in bytes, if it is known.
+    pub size: Option<u64>,
+    /// `blake3:` and hex: nothing is committed if the body has another digest.
+    pub digest: Option<String>,
+    /// Media type.
+    pub content_type: Option<String>,
+    /// Names and values kept with the object.
+    pub metadata: Vec<(String, String)>,
+    /// Seconds until the object no longer exists.
+    pub ttl_seconds: Option<u32>,
+    /// What must hold of the object that is replaced.
+    pub precondition: Option<Precondition>,
+    /// Bodies up to so many bytes are stored with the manifest.
+    pub inline_bytes_max: Option<u32>,
+    /// Upper bound for one chunk, in bytes.
+    pub chunk_bytes_max: Option<u32>,
+    /// The write must be committed within so many seconds.
+    pub deadline_seconds: Option<u32>,
+}
+
+/// What to read; `objects.get-options` of the WIT.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GetOptions {
+    /// Part of the object; `None` is all of it.
+    pub range: Option<ByteRange>,
+    /// What must hold of the object.
+    pub precondition: Option<Precondition>,
+}
+
+/// What a reader gets: the object and which of its bytes follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The object.
+    pub info: ObjectInfo,
+    /// Which of its bytes the body holds.
+    pub part: Span,
+}
+
+/// What to list; `objects.list-options` of the WIT.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    /// Only keys that begin so.
+    pub prefix: String,
+    /// Roll up keys that hold this after the prefix.
+    pub delimiter: Option<String>,
+    /// From the page before.
+    pub cursor: Option<String>,
+    /// Objects and prefixes a page, 1 to 1000.
+    pub limit: u32,
+    /// Whether to read each object's manifest.
+    pub details: bool,
+}
+
+/// What a listing can tell without reading the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ObjectSummary {
+    /// Length of the content, in bytes.
+    pub size: u64,
+    /// Strong HTTP entity tag.
+    pub etag: String,
+    /// Commit time, in milliseconds since the Unix epoch.
+    pub modified: u64,
+    /// When it ceases to exist, in milliseconds since the Unix epoch.
+    pub expires: Option<u64>,
+    /// Media type.
+    pub content_type: Option<String>,
+}
+
+impl From<&ObjectInfo> for ObjectSummary {
+    fn from(info: &ObjectInfo) -> Self {
+        Self {
+            size: info.size,
+            etag: info.etag.clone(),
+            modified: info.modified,
+            expires: info.expires,
+            content_type: info.content_type.clone(),
+        }
+    }
+}
+
+/// One object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ListedObject {
+    /// Its name.
+    pub key: String,
+    /// Where the platform keeps summaries, or with details.
+    pub summary: Option<ObjectSummary>,
+    /// With details, if the manifest can be read.
+    pub info: Option<ObjectInfo>,
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ObjectPage {
+    /// Objects in ascending byte order of the key.
+    pub objects: Vec<ListedObject>,
+    /// What keys were rolled up into, in ascending byte order.
+    pub prefixes: Vec<String>,
+    /// Passes to the next call; `None` on the last page.
+    pub cursor: Option<String>,
+}
+
+/// What a check of an object found; `maintenance.verify-report` of the WIT.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VerifyReport {
+    /// Values that were read and compared.
+    pub chunks: u64,
+    /// Bytes of content that were found right.
+    pub bytes: u64,
+    /// One line for each chunk or page that is missing or wrong.
+    pub problems: Vec<String>,
+    /// How many there are beyond those named.
+    pub problems_omitted: u64,
+}
