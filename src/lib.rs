@@ -2,8 +2,17 @@
 //!
 //! Modules in the order data flows.
 
+pub mod chunker;
 pub mod clock;
+pub mod digest;
 pub mod error;
+pub mod key;
 pub mod kv;
+pub mod limits;
+pub mod manifest;
 pub mod object;
+pub mod plan;
 pub mod range;
+pub mod record;
+pub mod segment;
+pub mod upload;

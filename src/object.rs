@@ -1,6 +1,6 @@
 //! Objects as callers see them: descriptions, options, preconditions.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::range::{ByteRange, Span};
 
@@ -31,7 +31,8 @@ pub struct ObjectInfo {
 }
 
 /// What must hold of the committed object for an operation to proceed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Precondition {
     /// There is none.
     Absent,
@@ -117,7 +118,7 @@ pub struct ListOptions {
 }
 
 /// What a listing can tell without reading the manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ObjectSummary {
     /// Length of the content, in bytes.

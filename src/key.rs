@@ -1,0 +1,153 @@
+//! Object keys, and the kv keys that everything stored lies under. Pure.
+//!
+//! | kv key | holds |
+//! |---|---|
+//! | `m/<object key>` | the manifest |
+//! | `c/<segment>/<n>` | chunk n of a segment |
+//! | `x/<segment>/<n>` | page n of a segment |
+//! | `w/<segment>` | the segment's record |
+//! | `u/<digest of object key>/<upload>` | an upload |
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::error::Error;
+
+/// Before the object key in a manifest's kv key.
+pub const MANIFEST_PREFIX: &str = "m/";
+
+/// The longest kv key that does not depend on an object key: `u/`, 64 hex digits,
+/// `/`, 32 hex digits.
+pub const FIXED_KEY_BYTES_MAX: u32 = 99;
+
+/// Chunks and pages of a segment are numbered from 0 up to, not including, this:
+/// eight decimal digits, so that the byte order of keys is the order of numbers.
+pub const NUMBER_END: u32 = 100_000_000;
+
+/// Names a segment, an upload or one commit: 128 random bits, printed as 32 hex
+/// digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Id(pub u128);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for Id {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        match u128::from_str_radix(text, 16) {
+            Ok(bits) if text.len() == 32 && digits => Ok(Self(bits)),
+            _ => Err(format!("{text:?} is not 32 lowercase hex digits")),
+        }
+    }
+}
+
+impl TryFrom<String> for Id {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> String {
+        id.to_string()
+    }
+}
+
+/// Refuses an object key that is empty, too long for the platform, or holds a
+/// control character (which would break listings, logs and HTTP headers).
+pub fn check_object_key(key: &str, kv_key_bytes_max: u32) -> Result<(), Error> {
+    let bytes_max = kv_key_bytes_max.saturating_sub(MANIFEST_PREFIX.len() as u32);
+    if key.is_empty() {
+        return Err(Error::InvalidArgument("the key is empty".to_string()));
+    }
+    if key.len() > bytes_max as usize {
+        return Err(Error::InvalidArgument(format!(
+            "the key has {} bytes; this store takes at most {bytes_max}",
+            key.len()
+        )));
+    }
+    if let Some(c) = key.chars().find(|c| c.is_control()) {
+        return Err(Error::InvalidArgument(format!(
+            "the key holds the control character {:?}; take it out",
+            c
+        )));
+    }
+    Ok(())
+}
+
+/// Where the manifest of an object lies.
+pub fn manifest(object_key: &str) -> String {
+    format!("{MANIFEST_PREFIX}{object_key}")
+}
+
+/// Where a chunk lies.
+pub fn chunk(segment: Id, number: u32) -> String {
+    format!("c/{segment}/{number:08}")
+}
+
+/// Where a page lies.
+pub fn page(segment: Id, number: u32) -> String {
+    format!("x/{segment}/{number:08}")
+}
+
+/// Where the record of a segment lies.
+pub fn segment(segment: Id) -> String {
+    format!("w/{segment}")
+}
+
+/// Where an upload lies.
+pub fn upload(object_key: &str, upload: Id) -> String {
+    let digest = Digest::of(object_key.as_bytes()).to_string();
+    format!("u/{}/{upload}", digest.trim_start_matches("blake3:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_refused_with_what_to_do() {
+        assert!(check_object_key("videos/a.mp4", 512).is_ok());
+        assert!(check_object_key(&"k".repeat(510), 512).is_ok());
+        for (key, part) in [
+            ("", "empty"),
+            (&*"k".repeat(511), "at most 510"),
+            ("a\nb", "control character '\\n'"),
+            ("a\u{85}b", "control character"),
+        ] {
+            let error = check_object_key(key, 512).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn kv_keys_are_as_documented() {
+        let id = Id(0x0f);
+        let hex = "0000000000000000000000000000000f";
+        assert_eq!(manifest("a/b"), "m/a/b");
+        assert_eq!(chunk(id, 7), format!("c/{hex}/00000007"));
+        assert_eq!(page(id, 12_345_678), format!("x/{hex}/12345678"));
+        assert_eq!(segment(id), format!("w/{hex}"));
+        assert_eq!(upload("a", id).len() as u32, FIXED_KEY_BYTES_MAX);
+    }
+
+    #[test]
+    fn ids_read_what_they_print_and_nothing_else() {
+        assert_eq!(Id(u128::MAX).to_string().parse(), Ok(Id(u128::MAX)));
+        for wrong in ["", "f", &"g".repeat(32), &"F".repeat(32), &format!("+{}", "0".repeat(31))] {
+            assert!(wrong.parse::<Id>().is_err(), "{wrong}");
+        }
+    }
+}
