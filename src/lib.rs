@@ -2,8 +2,13 @@
 //!
 //! Modules in the order data flows.
 
+pub mod attempt;
+pub mod body;
+pub mod budget;
 pub mod chunker;
 pub mod clock;
+#[cfg(target_family = "wasm")]
+mod component;
 pub mod digest;
 pub mod error;
 pub mod key;
@@ -11,8 +16,10 @@ pub mod kv;
 pub mod limits;
 pub mod manifest;
 pub mod object;
+pub mod pacing;
 pub mod plan;
 pub mod range;
 pub mod record;
 pub mod segment;
+pub mod store;
 pub mod upload;

@@ -1,0 +1,115 @@
+//! The store: the operations on objects, over a kv and a clock.
+//!
+//! Data goes one way. In: body, chunker, digest, kv, manifest ([`put`], [`commit`]).
+//! Out: manifest, kv, digest, body ([`get`], with [`load`] and [`walk`] on the
+//! way). One set of the manifest commits; before it the object does not exist.
+
+mod commit;
+mod delete;
+pub mod get;
+mod list;
+mod load;
+mod put;
+mod verify;
+mod walk;
+mod write;
+
+use std::cell::OnceCell;
+use std::pin::pin;
+use std::rc::Rc;
+
+use futures::future::{Either, select};
+
+use crate::attempt::Patient;
+use crate::budget::{Budget, Share};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::key::{self, Id};
+use crate::kv::{Kv, KvLimits};
+use crate::limits::KV_ATTEMPTS;
+use crate::object::Precondition;
+
+/// The operations on objects. Cheap to clone; clones are the same store and share
+/// its memory budget.
+#[derive(Debug)]
+pub struct Store<K, C> {
+    inner: Rc<Inner<K, C>>,
+}
+
+#[derive(Debug)]
+struct Inner<K, C> {
+    kv: Patient<K, C>,
+    budget: OnceCell<Budget>,
+}
+
+impl<K, C> Clone for Store<K, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone() }
+    }
+}
+
+impl<K: Kv, C: Clock> Store<K, C> {
+    /// A store over `kv`, timed by `clock`.
+    pub fn new(kv: K, clock: C) -> Self {
+        Self { inner: Rc::new(Inner { kv: Patient::new(kv, clock), budget: OnceCell::new() }) }
+    }
+
+    fn kv(&self) -> &Patient<K, C> {
+        &self.inner.kv
+    }
+
+    fn limits(&self) -> KvLimits {
+        self.kv().limits()
+    }
+
+    fn clock(&self) -> &C {
+        self.kv().clock()
+    }
+
+    /// The budget of the first limits that were asked for: it has to stay one.
+    fn budget(&self, limits: &KvLimits) -> &Budget {
+        self.inner.budget.get_or_init(|| Budget::new(limits.memory_bytes_max))
+    }
+
+    /// Takes a share of the budget, or gives up when every operation has been stuck
+    /// for as long as one kv operation may take.
+    async fn take_share(&self, bytes: u64, limits: &KvLimits) -> Result<Share, Error> {
+        let taken = pin!(self.budget(limits).take(bytes));
+        let patience = pin!(self.clock().sleep_ms(KV_ATTEMPTS.total_ms));
+        match select(taken, patience).await {
+            Either::Left((share, _)) => Ok(share),
+            Either::Right(_) => Err(Error::Unavailable(
+                "all buffer memory is in use; run fewer operations at once, or give the store more memory".to_string(),
+                Some(1000),
+            )),
+        }
+    }
+
+    fn new_id(&self) -> Id {
+        Id(self.clock().random())
+    }
+
+    fn check_key(&self, key: &str, limits: &KvLimits) -> Result<(), Error> {
+        if limits.key_bytes_max < key::FIXED_KEY_BYTES_MAX {
+            return Err(Error::LimitExceeded(format!(
+                "keys of this platform hold {} bytes; the store needs {}",
+                limits.key_bytes_max,
+                key::FIXED_KEY_BYTES_MAX
+            )));
+        }
+        key::check_object_key(key, limits.key_bytes_max)
+    }
+}
+
+/// Refuses a precondition on a write where it could not be kept.
+fn check_write_precondition(
+    precondition: Option<&Precondition>,
+    limits: &KvLimits,
+) -> Result<(), Error> {
+    if precondition.is_some() && !limits.conditional_write {
+        return Err(Error::Unsupported(
+            "this platform has no conditional writes, so a write cannot have a precondition; read first, at your own risk".to_string(),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! The one write that commits.
+//!
+//! With conditional writes the manifest is set against the version that was read,
+//! so what it replaced is known, and a precondition is kept. A set whose answer was
+//! lost may have landed: the manifest is read back and recognised by its
+//! generation. Without conditional writes the last commit wins.
+
+use bytes::Bytes;
+
+use super::load::{Stored, check_precondition};
+use super::Store;
+use crate::attempt::Failure;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::key::{self, Id};
+use crate::kv::{Condition, Kv, KvLimits, Outcome, SetOptions};
+use crate::limits::COMMIT_ATTEMPTS;
+use crate::manifest::{self, Manifest};
+use crate::object::Precondition;
+use crate::segment::Segment;
+
+/// A manifest ready to be set.
+#[derive(Debug)]
+pub(super) struct Commit<'a> {
+    /// What it says.
+    pub manifest: &'a Manifest,
+    /// Its stored form, inline content included.
+    pub value: Bytes,
+    /// Seconds until the object ceases to exist.
+    pub ttl_seconds: Option<u32>,
+    /// What must hold of the object that it replaces.
+    pub precondition: Option<&'a Precondition>,
+}
+
+impl<K: Kv, C: Clock> Store<K, C> {
+    /// Makes the object appear. Gives the segments that it replaced, as far as that
+    /// is known.
+    pub(super) async fn commit(
+        &self,
+        commit: &Commit<'_>,
+        limits: &KvLimits,
+    ) -> Result<Vec<Id>, Error> {
+        if limits.conditional_write {
+            self.commit_against_version(commit, limits).await
+        } else {
+            self.commit_blindly(commit, limits).await
+        }
+    }
+
+    async fn commit_against_version(
+        &self,
+        commit: &Commit<'_>,
+        limits: &KvLimits,
+    ) -> Result<Vec<Id>, Error> {
+        let key = &commit.manifest.info.key;
+        let mut lost: Option<String> = None;
+        for attempt in 1..=COMMIT_ATTEMPTS {
+            let stored = match self.load_header(key).await {
+                Ok(stored) => stored,
+                Err(error) => return Err(uncertain_if(lost, error)),
+            };
+            if is_generation(&stored, &commit.manifest.info.generation) {
+                return Ok(Vec::new());
+            }
+            if commit.precondition.is_some() {
+                let current = self.current(key, &stored)?;
+                check_precondition(commit.precondition, current)
+                    .map_err(|error| uncertain_if(lost.clone(), error))?;
+            }
+            let mut options = self.manifest_options(commit, limits);
+            options.condition = Some(match &stored {
+                None => Condition::Absent,
+                Some(Stored { version: Some(version), .. }) => Condition::VersionIs(version.clone()),
+                Some(_) => {
+                    let why = "kv has conditional writes but gave no version".to_string();
+                    return Err(Error::Denied(why));
+                }
+            });
+            match self.kv().set_if(&key::manifest(key), commit.value.clone(), options).await {
+                Ok(Outcome::Done) => return Ok(replaced(&stored, commit.manifest)),
+                Ok(Outcome::Stale) => {}
+                Err(Failure::Definite(error)) => return Err(uncertain_if(lost, error)),
+                Err(Failure::Ambiguous(why)) => {
+                    lost = Some(why);
+                    self.kv().back_off(attempt).await;
+                }
+            }
+        }
+        let busy = Error::Unavailable("others keep writing this object; try again".into(), None);
+        Err(uncertain_if(lost, busy))
+    }
+
+    async fn commit_blindly(
+        &self,
+        commit: &Commit<'_>,
+        limits: &KvLimits,
+    ) -> Result<Vec<Id>, Error> {
+        let key = &commit.manifest.info.key;
+        // Never probe for a key that may not exist where misses can be stale: the
+        // platform would remember the miss and hide the object that is put now.
+        let stored = match limits.staleness_ms {
+            0 => self.load_header(key).await?,
+            _ => None,
+        };
+        let options = self.manifest_options(commit, limits);
+        match self.kv().set(&key::manifest(key), commit.value.clone(), options).await {
+            Ok(()) => Ok(replaced(&stored, commit.manifest)),
+            Err(Error::Unavailable(why, _)) => Err(Error::Uncertain(why)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn manifest_options(&self, commit: &Commit<'_>, limits: &KvLimits) -> SetOptions {
+        let summary = manifest::summary(&commit.manifest.info, limits.summary_bytes_max);
+        SetOptions {
+            ttl_seconds: kv_ttl(limits, commit.ttl_seconds.map(u64::from)),
+            condition: None,
+            summary: summary.map(Bytes::from),
+            durable: true,
+        }
+    }
+
+    /// Marks segments that a commit replaced, or a failed write left behind, as
+    /// unneeded. Only a hint: sweep finds them without it, only later, so no failure
+    /// here fails the operation.
+    pub(super) async fn condemn(&self, segments: &[Id], limits: &KvLimits) {
+        let operations = 2 * segments.len() as u64;
+        if limits.operations_max.is_some_and(|left| u64::from(left) < operations) {
+            return;
+        }
+        for segment in segments {
+            let kv_key = key::segment(*segment);
+            let Ok(Some(entry)) = self.kv().get(&kv_key, None).await else { continue };
+            let Ok(mut record) = Segment::decode(&entry.value) else { continue };
+            if record.condemned_at.is_none() {
+                record.condemned_at = Some(self.clock().wall_ms());
+                let options = SetOptions {
+                    condition: entry.version.map(Condition::VersionIs),
+                    ..SetOptions::default()
+                };
+                let _ = self.kv().set_as_hint(&kv_key, record.encode().into(), options).await;
+            }
+        }
+    }
+}
+
+/// What kv is told about expiry, where it has any.
+pub(super) fn kv_ttl(limits: &KvLimits, seconds: Option<u64>) -> Option<u32> {
+    let least = limits.ttl_seconds_min?;
+    // Beyond 136 years the platform may as well keep it.
+    Some(u32::try_from(seconds?).ok()?.max(least))
+}
+
+fn is_generation(stored: &Option<Stored>, generation: &str) -> bool {
+    let manifest = stored.as_ref().and_then(|stored| stored.manifest.as_ref().ok());
+    manifest.is_some_and(|manifest| manifest.info.generation == generation)
+}
+
+/// The segments of what was there that the new manifest does not list.
+fn replaced(before: &Option<Stored>, now: &Manifest) -> Vec<Id> {
+    let manifest = before.as_ref().and_then(|stored| stored.manifest.as_ref().ok());
+    let segments = manifest.map(|manifest| manifest.segments.as_slice()).unwrap_or_default();
+    segments.iter().copied().filter(|id| !now.segments.contains(id)).collect()
+}
+
+/// After a write whose answer was lost, whatever else went wrong, nobody knows
+/// whether it took effect.
+fn uncertain_if(lost: Option<String>, error: Error) -> Error {
+    match lost {
+        Some(why) => Error::Uncertain(why),
+        None => error,
+    }
+}

@@ -1,0 +1,64 @@
+//! Deleting objects: the manifest goes, and nothing else. Readers of the content
+//! go on; sweep collects it when nobody can be reading it any more.
+
+use super::load::{Stored, check_precondition};
+use super::{Store, check_write_precondition};
+use crate::attempt::Failure;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::key;
+use crate::kv::{Condition, Kv, Outcome};
+use crate::limits::COMMIT_ATTEMPTS;
+use crate::object::Precondition;
+
+impl<K: Kv, C: Clock> Store<K, C> {
+    /// Deletes an object. [`Error::NotFound`] where there is none.
+    ///
+    /// A manifest that cannot be read is deleted too, unless there is a
+    /// precondition.
+    pub async fn delete(&self, key: &str, precondition: Option<&Precondition>) -> Result<(), Error> {
+        let limits = self.limits();
+        self.check_key(key, &limits)?;
+        check_write_precondition(precondition, &limits)?;
+        // The version that an attempt with a lost answer was to delete, and why it was lost.
+        let mut lost: Option<(Option<String>, String)> = None;
+        for attempt in 1..=COMMIT_ATTEMPTS {
+            let stored = self.load_header(key).await?;
+            let version = stored.as_ref().and_then(|stored| stored.version.clone());
+            if lost.as_ref().is_some_and(|(tried, _)| stored.is_none() || *tried != version) {
+                // It landed, or somebody else replaced what was to go: it is gone.
+                return Ok(());
+            }
+            let readable = stored.as_ref().is_none_or(|stored| stored.manifest.is_ok());
+            if precondition.is_some() || readable {
+                let current = self.current(key, &stored)?;
+                check_precondition(precondition, current)?;
+                if current.is_none() {
+                    return Err(Error::NotFound);
+                }
+            }
+            let condition = version.clone().map(Condition::VersionIs);
+            match self.kv().delete_if(&key::manifest(key), condition).await {
+                Ok(Outcome::Done) => {
+                    self.condemn(&segments_of(&stored), &limits).await;
+                    return Ok(());
+                }
+                Ok(Outcome::Stale) => {}
+                Err(Failure::Definite(error)) => return Err(error),
+                Err(Failure::Ambiguous(why)) => {
+                    lost = Some((version, why));
+                    self.kv().back_off(attempt).await;
+                }
+            }
+        }
+        Err(match lost {
+            Some((_, why)) => Error::Uncertain(why),
+            None => Error::Unavailable("others keep writing this object; try again".into(), None),
+        })
+    }
+}
+
+fn segments_of(stored: &Option<Stored>) -> Vec<key::Id> {
+    let manifest = stored.as_ref().and_then(|stored| stored.manifest.as_ref().ok());
+    manifest.map(|manifest| manifest.segments.clone()).unwrap_or_default()
+}

@@ -1,0 +1,339 @@
+//! Storing an object.
+//!
+//! A body that fits into the manifest is one set. Any other goes out in chunks as
+//! it arrives, and one set of the manifest commits it. Whatever fails before that
+//! leaves no object, and the one that was there is untouched.
+
+use bytes::Bytes;
+
+use super::commit::Commit;
+use super::load::check_precondition;
+use super::write::SegmentWriter;
+use super::{Store, check_write_precondition};
+use crate::body::Source;
+use crate::budget::Share;
+use crate::chunker::{Chunk, Chunker};
+use crate::clock::Clock;
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::key::Id;
+use crate::kv::{Kv, KvLimits};
+use crate::limits::{
+    CHUNKS_END_FIRST, CONTENT_TYPE_BYTES_MAX, DEADLINE_SECONDS_DEFAULT, INLINE_BYTES_DEFAULT,
+    MEMORY_PER_CHUNK, METADATA_BYTES_MAX, PUT_OPERATIONS,
+};
+use crate::manifest::{Draft, Node, codec, paging};
+use crate::object::{ObjectInfo, PutOptions};
+use crate::plan::Plan;
+use crate::segment::Segment;
+
+/// What is read of a body before memory is taken for it: who sends nothing holds
+/// nothing.
+const FIRST_READ_BYTES: usize = 16 << 10;
+
+impl<K: Kv, C: Clock> Store<K, C> {
+    /// Stores a body under a key. The object appears at once and whole, or not at
+    /// all.
+    pub async fn put(
+        &self,
+        key: &str,
+        source: impl Source,
+        options: &PutOptions,
+    ) -> Result<ObjectInfo, Error> {
+        let limits = self.limits();
+        self.check_key(key, &limits)?;
+        check_options(options)?;
+        check_write_precondition(options.precondition.as_ref(), &limits)?;
+        // Refused before the body is read, if it can be; decided at the commit.
+        if options.precondition.is_some() {
+            let stored = self.load_header(key).await?;
+            check_precondition(options.precondition.as_ref(), self.current(key, &stored)?)?;
+        }
+        let seconds = options.deadline_seconds.unwrap_or(DEADLINE_SECONDS_DEFAULT);
+        let put = Put {
+            store: self,
+            key,
+            options,
+            deadline: self.clock().wall_ms() + u64::from(seconds) * 1000,
+            limits,
+        };
+        put.run(source).await
+    }
+}
+
+struct Put<'a, K, C> {
+    store: &'a Store<K, C>,
+    key: &'a str,
+    options: &'a PutOptions,
+    deadline: u64,
+    limits: KvLimits,
+}
+
+/// The beginning of a body, read to find out whether it is short.
+struct Head {
+    bytes: Vec<u8>,
+    ended: bool,
+    share: Option<Share>,
+}
+
+impl<K: Kv, C: Clock> Put<'_, K, C> {
+    async fn run(&self, mut source: impl Source) -> Result<ObjectInfo, Error> {
+        // Planned first, so that what cannot fit is refused before it is read.
+        let plan = Plan::new(self.options.size, &self.limits, self.options.chunk_bytes_max)?;
+        let inline_bytes_max = self.inline_bytes_max();
+        let head = match self.options.size {
+            Some(size) if size > inline_bytes_max => Head::empty(),
+            _ => self.read_head(&mut source, inline_bytes_max).await?,
+        };
+        if head.ended && head.bytes.len() as u64 <= inline_bytes_max {
+            return self.put_inline(source, head).await;
+        }
+        self.put_chunks(source, head, plan).await
+    }
+
+    /// Up to where bodies are stored in the manifest: what was asked for, as far as
+    /// values and memory hold it.
+    fn inline_bytes_max(&self) -> u64 {
+        let asked = self.options.inline_bytes_max.map_or(INLINE_BYTES_DEFAULT, u64::from);
+        let value = self.limits.value_bytes_max.saturating_sub(paging::HEADER_BYTES);
+        asked.min(value).min(self.limits.memory_bytes_max / MEMORY_PER_CHUNK)
+    }
+
+    /// Reads until the body has ended or is longer than `bytes_max`.
+    async fn read_head(&self, source: &mut impl Source, bytes_max: u64) -> Result<Head, Error> {
+        let most = bytes_max as usize + 1;
+        let buffer = Vec::with_capacity(FIRST_READ_BYTES.min(most));
+        let (mut bytes, mut ended) = source.read(buffer).await;
+        if ended {
+            return Ok(Head { bytes, ended, share: None });
+        }
+        let share = self.store.take_share(bytes_max, &self.limits).await?;
+        bytes.reserve_exact(most - bytes.len());
+        while !ended && bytes.len() < most {
+            (bytes, ended) = source.read(bytes).await;
+        }
+        Ok(Head { bytes, ended, share: Some(share) })
+    }
+
+    async fn put_inline(&self, mut source: impl Source, head: Head) -> Result<ObjectInfo, Error> {
+        source.done().await.map_err(source_failed)?;
+        self.check_size(head.bytes.len() as u64, true)?;
+        let digest = Digest::of(&head.bytes);
+        self.commit(head.bytes.len() as u64, digest, Vec::new(), None, &head.bytes).await
+    }
+
+    async fn put_chunks(&self, mut source: impl Source, head: Head, plan: Plan) -> Result<ObjectInfo, Error> {
+        let mut writer = SegmentWriter::new(
+            self.store,
+            Segment {
+                key: self.key.to_string(),
+                upload: None,
+                deadline: self.deadline,
+                chunks_end: self.chunks_expected(&plan),
+                pages_end: 0,
+                condemned_at: None,
+            },
+            &self.limits,
+            self.options.ttl_seconds,
+            self.limits.operations_max.map(|left| u64::from(left).saturating_sub(PUT_OPERATIONS)),
+        );
+        let written = async {
+            let size = self.write_body(&mut source, head, plan, &mut writer).await?;
+            let segment = writer.finish().await?;
+            self.commit(size, segment.digest, segment.nodes, Some(segment.id), &[]).await
+        }
+        .await;
+        if written.as_ref().is_err_and(|error| !matches!(error, Error::Uncertain(_))) {
+            writer.abandon().await;
+        }
+        written
+    }
+
+    /// The bound of chunk numbers to begin with: exact if the size is known.
+    fn chunks_expected(&self, plan: &Plan) -> u32 {
+        let chunks = self.options.size.map(|size| plan.chunks(size));
+        chunks.and_then(|chunks| u32::try_from(chunks).ok()).unwrap_or(CHUNKS_END_FIRST)
+    }
+
+    /// Cuts the body into chunks and writes them; gives its length.
+    async fn write_body(
+        &self,
+        source: &mut impl Source,
+        head: Head,
+        plan: Plan,
+        writer: &mut SegmentWriter<'_, K, C>,
+    ) -> Result<u64, Error> {
+        let mut chunker = Chunker::new(plan);
+        let Head { bytes, mut ended, mut share } = head;
+        let first = chunker.push(&bytes);
+        drop(bytes);
+        for chunk in first {
+            self.write_chunk(chunk, share.take(), writer).await?;
+        }
+        while !ended {
+            if share.is_none() {
+                let bytes = self.left(chunker.taken()).min(chunker.chunk_bytes());
+                share = Some(self.take_share(bytes, writer).await?);
+            }
+            let buffer = chunker.take_buffer(self.left(chunker.taken()));
+            let had = buffer.len();
+            let (buffer, end) = writer.alongside(source.read(buffer)).await?;
+            ended = end;
+            for chunk in chunker.fill(buffer, had) {
+                self.write_chunk(chunk, share.take(), writer).await?;
+            }
+            self.check_size(chunker.taken(), false)?;
+        }
+        writer.alongside(source.done()).await?.map_err(source_failed)?;
+        let size = chunker.taken();
+        self.check_size(size, true)?;
+        if let Some(chunk) = chunker.finish() {
+            self.write_chunk(chunk, share, writer).await?;
+        }
+        Ok(size)
+    }
+
+    async fn write_chunk(
+        &self,
+        chunk: Chunk,
+        share: Option<Share>,
+        writer: &mut SegmentWriter<'_, K, C>,
+    ) -> Result<(), Error> {
+        let share = match share {
+            Some(share) => share,
+            None => self.take_share(chunk.bytes.len() as u64, writer).await?,
+        };
+        writer.write(chunk, share).await
+    }
+
+    async fn take_share(
+        &self,
+        bytes: u64,
+        writer: &mut SegmentWriter<'_, K, C>,
+    ) -> Result<Share, Error> {
+        writer.alongside(self.store.take_share(bytes, &self.limits)).await?
+    }
+
+    /// How many bytes the body can still have, and one more, so that it is seen to
+    /// end (or not to) without another buffer.
+    fn left(&self, taken: u64) -> u64 {
+        self.options.size.map_or(u64::MAX, |size| size.saturating_sub(taken) + 1)
+    }
+
+    /// Refuses a body of another length than announced; one that has not `ended`
+    /// only once it is too long.
+    fn check_size(&self, taken: u64, ended: bool) -> Result<(), Error> {
+        match self.options.size {
+            Some(size) if taken > size => Err(Error::BodyMismatch(format!(
+                "the body is longer than the announced {size} bytes"
+            ))),
+            Some(size) if ended && taken < size => Err(Error::BodyMismatch(format!(
+                "the body ended after {taken} of the announced {size} bytes"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    async fn commit(
+        &self,
+        size: u64,
+        digest: Digest,
+        nodes: Vec<Node>,
+        segment: Option<Id>,
+        content: &[u8],
+    ) -> Result<ObjectInfo, Error> {
+        self.check_digest(&digest)?;
+        let modified = self.store.clock().wall_ms();
+        if modified > self.deadline {
+            return Err(Error::Unavailable(
+                "the write took longer than its deadline allows; nothing was stored".into(),
+                None,
+            ));
+        }
+        let manifest = Draft {
+            key: self.key,
+            size,
+            digest,
+            generation: self.store.new_id(),
+            content_type: self.options.content_type.as_deref(),
+            metadata: &self.options.metadata,
+            modified,
+            expires: self.options.ttl_seconds.map(|ttl| modified + u64::from(ttl) * 1000),
+            nodes,
+            segments: segment.into_iter().collect(),
+        }
+        .finish();
+        let mut value = codec::encode_manifest(&manifest);
+        value.extend_from_slice(content);
+        if value.len() as u64 > self.limits.value_bytes_max {
+            return Err(Error::LimitExceeded(format!(
+                "the manifest has {} bytes; values of this platform hold {}",
+                value.len(),
+                self.limits.value_bytes_max
+            )));
+        }
+        let commit = Commit {
+            manifest: &manifest,
+            value: Bytes::from(value),
+            ttl_seconds: self.options.ttl_seconds,
+            precondition: self.options.precondition.as_ref(),
+        };
+        let replaced = self.store.commit(&commit, &self.limits).await?;
+        self.store.condemn(&replaced, &self.limits).await;
+        Ok(manifest.info)
+    }
+
+    fn check_digest(&self, digest: &Digest) -> Result<(), Error> {
+        match &self.options.digest {
+            Some(announced) if announced.parse() != Ok(*digest) => Err(Error::BodyMismatch(
+                format!("the body has the digest {digest}, not the announced {announced}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Head {
+    fn empty() -> Self {
+        Self { bytes: Vec::new(), ended: false, share: None }
+    }
+}
+
+fn source_failed(why: String) -> Error {
+    Error::BodyMismatch(format!("the source of the body failed: {why}"))
+}
+
+/// Refuses options that can never work.
+fn check_options(options: &PutOptions) -> Result<(), Error> {
+    let refuse = |why: String| Err(Error::InvalidArgument(why));
+    if let Some(digest) = &options.digest
+        && digest.parse::<Digest>().is_err()
+    {
+        return refuse(format!("{digest:?} is no digest; give `blake3:` and 64 hex digits"));
+    }
+    if let Some(content_type) = &options.content_type
+        && (content_type.len() > CONTENT_TYPE_BYTES_MAX || content_type.chars().any(char::is_control))
+    {
+        return refuse(format!(
+            "the content type is longer than {CONTENT_TYPE_BYTES_MAX} bytes or holds control characters"
+        ));
+    }
+    let bytes: usize = options.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > METADATA_BYTES_MAX {
+        return refuse(format!(
+            "the metadata has {bytes} bytes; an object takes at most {METADATA_BYTES_MAX}"
+        ));
+    }
+    for (i, (name, value)) in options.metadata.iter().enumerate() {
+        if name.is_empty() || name.chars().chain(value.chars()).any(char::is_control) {
+            return refuse(format!("the metadata {name:?} is empty or holds control characters"));
+        }
+        if options.metadata[..i].iter().any(|(earlier, _)| earlier == name) {
+            return refuse(format!("the metadata {name:?} is given twice"));
+        }
+    }
+    if options.ttl_seconds == Some(0) {
+        return refuse("an object that lives for 0 seconds would never exist".to_string());
+    }
+    Ok(())
+}
