@@ -1,0 +1,268 @@
+//! What the rules are tried on: a backend, empty at first, and how to open it again.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chunk_store::kv::{Entry, Outcome, SetOptions};
+use chunk_store_host::kv::Backend;
+use chunk_store_host::kv::file::{Durability, FileBackend, FileOptions};
+use chunk_store_host::kv::memory::MemoryBackend;
+use chunk_store_host::kv::namespace::Namespaced;
+use futures::future::BoxFuture;
+use tempfile::TempDir;
+
+type Open = Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Backend>> + Send + Sync>;
+
+/// A backend under test. It is removed with all it stores when this is dropped.
+pub struct Subject {
+    backend: Arc<dyn Backend>,
+    open: Open,
+    _directory: Option<TempDir>,
+}
+
+pub async fn memory() -> Subject {
+    Subject::lasting(Arc::new(MemoryBackend::new()))
+}
+
+pub async fn memory_namespaced() -> Subject {
+    let shared: Arc<dyn Backend> = Arc::new(MemoryBackend::new());
+    let own = Namespaced::new(shared.clone(), "own").unwrap();
+    // Neighbours on both sides, which no rule may ever see.
+    for key in ["n/owm/z", "n/own", "n/own-/a", "n/own0/a", "n/owo/a"] {
+        let set = shared.set(key, "not yours".into(), SetOptions::default());
+        set.await.unwrap();
+    }
+    Subject::lasting(Arc::new(own))
+}
+
+pub async fn file() -> Subject {
+    in_directory(FileOptions::default()).await
+}
+
+pub async fn file_without_sync() -> Subject {
+    in_directory(FileOptions {
+        durability: Durability::None,
+        ..FileOptions::default()
+    })
+    .await
+}
+
+/// As on a file system that has no extended attributes.
+pub async fn file_without_attributes() -> Subject {
+    in_directory(FileOptions {
+        attributes: false,
+        ..FileOptions::default()
+    })
+    .await
+}
+
+async fn in_directory(options: FileOptions) -> Subject {
+    let directory = tempfile::tempdir().unwrap();
+    let path: PathBuf = directory.path().into();
+    let open: Open = Box::new(move || Box::pin(open_directory(path.clone(), options.clone())));
+    Subject {
+        backend: open().await,
+        open,
+        _directory: Some(directory),
+    }
+}
+
+async fn open_directory(path: impl AsRef<Path>, options: FileOptions) -> Arc<dyn Backend> {
+    Arc::new(FileBackend::open(path, options).await.unwrap())
+}
+
+impl Deref for Subject {
+    type Target = Arc<dyn Backend>;
+
+    fn deref(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+}
+
+impl Subject {
+    /// One that keeps its values for as long as it is there: opening it again gives
+    /// another handle.
+    fn lasting(backend: Arc<dyn Backend>) -> Self {
+        let again = backend.clone();
+        Self {
+            backend,
+            open: Box::new(move || {
+                let again = again.clone();
+                Box::pin(async move { again })
+            }),
+            _directory: None,
+        }
+    }
+
+    /// The same store, opened once more.
+    pub async fn open_again(&self) -> Arc<dyn Backend> {
+        (self.open)().await
+    }
+
+    /// Waits until writes can be read, and the same keys written again.
+    pub async fn settle(&self) {
+        let limits = self.limits();
+        let ms = limits.staleness_ms.max(limits.rewrite_interval_ms);
+        tokio::time::sleep(Duration::from_millis(ms.into())).await;
+    }
+
+    pub async fn put(&self, key: &str, value: impl Into<Bytes>) {
+        self.put_with(key, value, SetOptions::default()).await;
+    }
+
+    pub async fn put_with(&self, key: &str, value: impl Into<Bytes>, options: SetOptions) {
+        let set = self.set(key, value.into(), options).await;
+        assert_eq!(set, Ok(Outcome::Done), "set of {key:?}");
+        self.settle().await;
+    }
+
+    pub async fn remove(&self, key: &str) {
+        let deleted = self.delete(key, None).await;
+        assert_eq!(deleted, Ok(Outcome::Done), "delete of {key:?}");
+        self.settle().await;
+    }
+
+    pub async fn entry(&self, key: &str) -> Option<Entry> {
+        match self.get(key, None).await {
+            Ok(entry) => entry,
+            Err(error) => panic!("get of {key:?}: {error}"),
+        }
+    }
+
+    pub async fn value(&self, key: &str) -> Option<Bytes> {
+        self.entry(key).await.map(|entry| entry.value)
+    }
+
+    /// All keys with the prefix, read in pages of at most `limit`.
+    pub async fn keys(&self, prefix: &str, limit: u32) -> Vec<String> {
+        let mut keys: Vec<String> = Vec::new();
+        let mut cursor = None;
+        // More pages than keys may be needed, but not without end.
+        for _ in 0..10_000 {
+            let page = self.list_keys(prefix, cursor.as_deref(), limit).await;
+            let page = page.unwrap_or_else(|error| panic!("listing {prefix:?}: {error}"));
+            assert!(page.keys.len() <= limit as usize);
+            for listed in page.keys {
+                assert!(listed.key.starts_with(prefix), "{:?}", listed.key);
+                if let Some(last) = keys.last() {
+                    assert!(*last < listed.key, "{last:?} before {:?}", listed.key);
+                }
+                keys.push(listed.key);
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return keys;
+            }
+        }
+        panic!("the listing of {prefix:?} has no end");
+    }
+}
+
+/// Keys of every legal kind, in byte order, each once, none over 512 bytes.
+pub fn awkward_keys() -> Vec<String> {
+    let mut keys: Vec<String> = [
+        "a",
+        "a/",
+        "a/b",
+        "a//b",
+        "a/b/c",
+        "a/b//",
+        "a.",
+        "a0",
+        "a+",
+        "a+/b",
+        "a%",
+        "a%/b",
+        "a%2B",
+        "/",
+        "//",
+        "/a",
+        "//a",
+        ".",
+        "..",
+        "./",
+        "../",
+        "../x",
+        "a/..",
+        "a/../b",
+        "a/./b",
+        "...",
+        ".hidden",
+        "A",
+        "A/b",
+        "Case",
+        "case",
+        " ",
+        " a ",
+        "a b/c d",
+        "+",
+        "%",
+        "%-",
+        "%2E",
+        "%00",
+        "\"",
+        "'",
+        "`",
+        "\\",
+        "a\\b",
+        "C:",
+        "con",
+        "nul.txt",
+        "*",
+        "?",
+        "[a]",
+        "a*",
+        "{}",
+        "$HOME",
+        "~",
+        "-",
+        "--help",
+        "#",
+        "&",
+        ";",
+        ":",
+        "|",
+        "<>",
+        "\t",
+        "\n",
+        "\r\n",
+        "\0",
+        "\u{1}",
+        "\u{7f}",
+        "é",
+        "e\u{301}",
+        "Ü/ü",
+        "日本/語",
+        "😀",
+        "a😀/b",
+        "\u{feff}",
+        "\u{10ffff}",
+        "m/videos/a.mp4",
+        "c/0123456789abcdef/00000000",
+        "c/0123456789abcdef/00000001",
+    ]
+    .map(String::from)
+    .into();
+    keys.extend([
+        "x".repeat(512),
+        "x".repeat(240),
+        "x".repeat(241),
+        format!("{}/", "x".repeat(240)),
+        format!("{}/y", "x".repeat(241)),
+        format!("{}.", "x".repeat(240)),
+        format!("{}..", "x".repeat(240)),
+        format!("{}./y", "x".repeat(240)),
+        "%".repeat(512),
+        "é".repeat(256),
+        "😀".repeat(128),
+        format!("a{}", "😀".repeat(127)),
+        "/".repeat(512),
+        "../".repeat(170),
+    ]);
+    keys.sort();
+    keys.dedup();
+    keys
+}
