@@ -97,7 +97,7 @@ impl Manifest {
 
     /// What must hold of every manifest; says what does not.
     pub fn check(&self) -> Result<(), String> {
-        let digest: Digest = self.info.digest.parse().map_err(|()| "its digest is malformed")?;
+        let digest = digest_in_form(&self.info.digest).ok_or("its digest is malformed")?;
         let etag = etag(&digest, self.info.content_type.as_deref(), &self.info.metadata);
         if etag != self.info.etag {
             return Err("its etag is not the one of its content".to_string());
@@ -116,12 +116,7 @@ impl Manifest {
         if chunks.length != self.info.size {
             return Err("its chunks do not add up to its size".to_string());
         }
-        let mut tree = Tree::default();
-        for node in &self.nodes {
-            let whole = matches!(node.place, Place::Chunk { .. }).then_some(Digest(node.cv));
-            tree.push(node.length, ChunkDigest { cv: node.cv, whole });
-        }
-        if tree.root() != Some(digest) {
+        if digest_of(&self.nodes) != Some(digest) {
             return Err("its chunks do not add up to its digest".to_string());
         }
         Ok(())
@@ -131,6 +126,23 @@ impl Manifest {
 /// Whether something that expires at `expires` has done so.
 pub fn has_expired(expires: Option<u64>, wall_ms: u64) -> bool {
     expires.is_some_and(|at| at <= wall_ms)
+}
+
+/// A digest as it stands in a record: what `Display` prints, so that equal digests
+/// are equal texts.
+pub(crate) fn digest_in_form(text: &str) -> Option<Digest> {
+    text.parse().ok().filter(|digest: &Digest| digest.to_string() == text)
+}
+
+/// The digest that checked nodes add up to; `None` for a lone page. A lone chunk is
+/// taken to carry the digest.
+pub(crate) fn digest_of(nodes: &[Node]) -> Option<Digest> {
+    let mut tree = Tree::default();
+    for node in nodes {
+        let whole = matches!(node.place, Place::Chunk { .. }).then_some(Digest(node.cv));
+        tree.push(node.length, ChunkDigest { cv: node.cv, whole });
+    }
+    tree.root()
 }
 
 /// What a list of nodes adds up to.

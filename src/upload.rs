@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::Id;
 use crate::manifest::codec::{Part, nodes_of, parts_of};
-use crate::manifest::{Node, check_nodes};
+use crate::manifest::{Node, Place, check_nodes, digest_in_form, digest_of};
 use crate::object::Precondition;
 use crate::record::{self, Kind};
 
@@ -119,11 +119,28 @@ impl Upload {
             segments: header.segments,
             state: header.state,
         };
-        let sum = check_nodes(&upload.nodes, 0, &upload.segments)
-            .map_err(|broken| format!("the upload record is wrong: {broken}"))?;
-        if sum.length != upload.offset || !upload.segments.is_sorted_by(|a, b| a < b) {
-            return Err("the upload record is wrong: its chunks do not reach its offset".into());
-        }
+        upload.check().map_err(|broken| format!("the upload record is wrong: {broken}"))?;
         Ok(upload)
+    }
+
+    /// What must hold of every upload; says what does not.
+    fn check(&self) -> Result<(), String> {
+        if !self.segments.is_sorted_by(|a, b| a < b) {
+            return Err("its segments are not in order".to_string());
+        }
+        let sum = check_nodes(&self.nodes, 0, &self.segments)?;
+        if sum.length != self.offset {
+            return Err("its chunks do not reach its offset".to_string());
+        }
+        if let State::Sealed { digest, .. } = &self.state {
+            let digest = digest_in_form(digest).ok_or("its digest is malformed")?;
+            // More could follow when a lone chunk was listed, so it has a chaining
+            // value and no digest to compare; its bytes are compared when they are read.
+            let lone_chunk = matches!(&self.nodes[..], [Node { place: Place::Chunk { .. }, .. }]);
+            if !lone_chunk && digest_of(&self.nodes) != Some(digest) {
+                return Err("its chunks do not add up to its digest".to_string());
+            }
+        }
+        Ok(())
     }
 }

@@ -90,6 +90,7 @@ pub fn parts_of(nodes: &[Node]) -> Vec<Part> {
 pub fn nodes_of(parts: &[Part]) -> Result<Vec<Node>, String> {
     let mut nodes = Vec::new();
     for part in parts {
+        let before = nodes.len();
         match part {
             Part::Chunks { segment, first, list } => {
                 for (i, (length, cv)) in list.iter().enumerate() {
@@ -105,6 +106,9 @@ pub fn nodes_of(parts: &[Part]) -> Result<Vec<Node>, String> {
                 }
             }
         }
+        if nodes.len() == before {
+            return Err("a part of the chunk list is empty".to_string());
+        }
     }
     Ok(nodes)
 }
@@ -115,7 +119,8 @@ fn number(first: u32, i: usize) -> Result<u32, String> {
 }
 
 fn chaining_value(hex: &str) -> Result<[u8; 32], String> {
-    digest::from_hex(hex).ok_or_else(|| format!("{hex:?} is no chaining value"))
+    let lowercase = !hex.bytes().any(|byte| byte.is_ascii_uppercase());
+    digest::from_hex(hex).filter(|_| lowercase).ok_or_else(|| format!("{hex:?} is no chaining value"))
 }
 
 /// The stored form of a manifest; inline content goes behind it.
@@ -170,6 +175,12 @@ pub fn decode_manifest(bytes: &[u8]) -> Result<(Manifest, usize), String> {
         },
     };
     manifest.check().map_err(|broken| format!("the manifest is wrong: {broken}"))?;
+    let content_bytes_max = if manifest.is_inline() { manifest.info.size } else { 0 };
+    let content_bytes = (bytes.len() - end) as u64;
+    if content_bytes > content_bytes_max {
+        let excess = content_bytes - content_bytes_max;
+        return Err(format!("the manifest has {excess} bytes too many"));
+    }
     Ok((manifest, end))
 }
 
@@ -213,4 +224,4 @@ pub fn decode_page(bytes: &[u8], node: &Node, offset: u64, segments: &[Id]) -> R
 
 #[cfg(test)]
 #[path = "codec_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -1,0 +1,210 @@
+//! The arguments, with the help that people read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use chunk_store::range::ByteRange;
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::range::parse_range;
+
+/// Stores objects of any size in a key-value store, by streaming.
+///
+/// Objects are cut into chunks as they arrive, each chunk is a value of its own, and
+/// one write commits. They are read back whole or in part, every byte verified, in
+/// memory that does not grow with them.
+#[derive(Debug, Parser)]
+#[command(name = "chunk-store", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Args {
+    /// The key-value store: file:DIR, file:DIR?sync=none (a cache: nothing is forced to
+    /// disk), or memory: (gone when the command ends)
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "CHUNK_STORE_KV",
+        default_value = "file:./chunk-store-data"
+    )]
+    pub kv: String,
+
+    /// Keep these objects apart from others in the same store
+    #[arg(long, global = true, value_name = "NAME", env = "CHUNK_STORE_NAMESPACE")]
+    pub namespace: Option<String>,
+
+    /// Results (and errors) as JSON, one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  chunk-store put film.mp4                     store a file under its name
+  chunk-store get film.mp4 -o copy.mp4         and read it back, verified
+  chunk-store get film.mp4 --range 0-1023      its first 1024 bytes
+  tar c dir | chunk-store put - backup.tar     store what a program writes
+  chunk-store list -l                          what is stored
+  chunk-store verify --all                     read and check every chunk";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Store a file, or what comes in on standard input
+    Put(Put),
+    /// Read an object, whole or in part
+    Get(Get),
+    /// Describe an object
+    Head {
+        /// The object
+        key: String,
+    },
+    /// List objects
+    List(List),
+    /// Delete objects
+    Delete {
+        /// The objects
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+    },
+    /// Read every chunk of objects and check it
+    Verify(Verify),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Arguments of `put`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  chunk-store put film.mp4 films/film.mp4
+  curl -s https://example.org/data | chunk-store put - data --ttl 1h
+  chunk-store put report.pdf --meta author=Ann --if-absent")]
+pub struct Put {
+    /// The file, or - for standard input
+    pub file: PathBuf,
+    /// The object's key [default: the file's name]
+    pub key: Option<String>,
+    /// Media type [default: guessed from the file's name]
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+    /// A name and value to keep with the object; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_meta)]
+    pub meta: Vec<(String, String)>,
+    /// How long the object lives, like 90s, 1h, 7days [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = parse_ttl)]
+    pub ttl: Option<u32>,
+    /// Store only if there is no such object
+    #[arg(long)]
+    pub if_absent: bool,
+    /// No chunk is larger, like 4MiB; at least 64KiB, rounded down to a power of two
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub chunk_max: Option<u32>,
+    /// Up to this size an object is one value, like 256KiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub inline_max: Option<u32>,
+}
+
+/// Arguments of `get`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  chunk-store get film.mp4 -o film.mp4
+  chunk-store get film.mp4 --range 0-65535 | file -
+  chunk-store get film.mp4 --range -1000000 -o tail.bin")]
+pub struct Get {
+    /// The object
+    pub key: String,
+    /// Write to this file, which appears whole or not at all [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only these bytes, counted from 0, both ends included as in HTTP: A-B, A- (from A
+    /// on), or -N (the last N)
+    #[arg(long, value_name = "A-B|A-|-N", allow_hyphen_values = true, value_parser = parse_range)]
+    pub range: Option<ByteRange>,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  chunk-store list films/
+  chunk-store list -l --delimiter /
+  chunk-store list --json -l | jq .info.digest")]
+pub struct List {
+    /// Only keys that begin so
+    #[arg(default_value = "")]
+    pub prefix: String,
+    /// Size, time, media type; takes a read of each object's manifest, and leaves out
+    /// objects that have expired
+    #[arg(short)]
+    pub long: bool,
+    /// Roll up keys that hold this after the prefix, like directories with /
+    #[arg(long, value_name = "TEXT")]
+    pub delimiter: Option<String>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  chunk-store verify film.mp4
+  chunk-store verify --all")]
+pub struct Verify {
+    /// The objects
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "KEY")]
+    pub keys: Vec<String>,
+    /// All objects of the store (and namespace)
+    #[arg(long)]
+    pub all: bool,
+}
+
+fn parse_meta(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_string(), value.to_string())),
+        _ => Err("give NAME=VALUE".to_string()),
+    }
+}
+
+fn parse_ttl(text: &str) -> Result<u32, String> {
+    let time: Duration =
+        humantime::parse_duration(text).map_err(|error| format!("{error}; give a time like 90s, 1h or 7days"))?;
+    let seconds = time.as_millis().div_ceil(1000);
+    match u32::try_from(seconds) {
+        Ok(0) => Err("an object that lives for no time would never exist".to_string()),
+        Ok(seconds) => Ok(seconds),
+        Err(_) => Err("that is more than 136 years; leave it out to keep the object".to_string()),
+    }
+}
+
+fn parse_size(text: &str) -> Result<u32, String> {
+    let size: ByteSize =
+        text.parse().map_err(|_| "give a size like 65536, 256KiB or 4MiB".to_string())?;
+    u32::try_from(size.as_u64()).map_err(|_| "give at most 4GiB".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_sizes_are_read_as_people_write_them() {
+        assert_eq!(parse_ttl("1h"), Ok(3600));
+        assert_eq!(parse_ttl("1500ms"), Ok(2), "rounded up");
+        assert!(parse_ttl("0s").is_err() && parse_ttl("200years").is_err() && parse_ttl("x").is_err());
+        assert_eq!(parse_size("4MiB"), Ok(4 << 20));
+        assert_eq!(parse_size("65536"), Ok(65_536));
+        assert!(parse_size("5GiB").is_err() && parse_size("many").is_err());
+        assert_eq!(parse_meta("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert!(parse_meta("=b").is_err() && parse_meta("a").is_err());
+    }
+}

@@ -1,0 +1,79 @@
+//! Progress of a body on its way: a bar with rate and time left on a terminal,
+//! nothing elsewhere.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::output::Output;
+
+/// A body on its way.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    bar: ProgressBar,
+    began: Instant,
+}
+
+impl Transfer {
+    /// Of `size` bytes, if that is known.
+    pub fn new(output: &Output, name: &str, size: Option<u64>) -> Self {
+        let bar = match size {
+            Some(size) => ProgressBar::new(size).with_style(style(
+                "{msg} {bar:30} {percent:>3}%  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left",
+            )),
+            None => ProgressBar::new_spinner()
+                .with_style(style("{msg} {spinner} {binary_bytes}  {binary_bytes_per_sec}  {elapsed}")),
+        };
+        let target = match output.interactive {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        bar.set_draw_target(target);
+        bar.set_message(name.to_string());
+        Self { bar, began: Instant::now() }
+    }
+
+    /// So many bytes have passed.
+    pub fn passed(&self, bytes: usize) {
+        self.bar.inc(bytes as u64);
+    }
+
+    /// Takes the bar away; gives how long it took.
+    pub fn finish(&self) -> Duration {
+        self.bar.finish_and_clear();
+        self.began.elapsed()
+    }
+
+    /// Counts what is read of `source`.
+    pub fn watch<R>(&self, source: R) -> Watched<R> {
+        Watched { source, transfer: self.clone() }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates are fixed")
+}
+
+/// A source whose bytes are counted.
+#[derive(Debug)]
+pub struct Watched<R> {
+    source: R,
+    transfer: Transfer,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.source).poll_read(cx, buffer))?;
+        self.transfer.passed(buffer.filled().len() - before);
+        Poll::Ready(Ok(()))
+    }
+}
