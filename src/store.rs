@@ -113,3 +113,6 @@ fn check_write_precondition(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

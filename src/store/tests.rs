@@ -1,0 +1,8 @@
+//! The store over a kv that does as it is told: what happens when answers are lost,
+//! others write at the same moment, or the platform cannot do everything.
+
+mod committing;
+mod platforms;
+mod reading;
+mod scripted;
+mod writing;
