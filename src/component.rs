@@ -1,7 +1,8 @@
-//! The component: what the world `store` exports. Generated types are named here
-//! and in [`convert`], and nowhere else.
+//! The component: what the world `store` exports. Generated types are named in this
+//! module and nowhere else.
 
 mod convert;
+mod set_chunk;
 
 use std::time::Duration;
 
@@ -169,7 +170,11 @@ impl Kv for ImportedKv {
     }
 
     async fn set(&self, key: &str, value: Bytes, options: SetOptions) -> Result<Outcome, KvError> {
-        Ok(imported::set(key.to_string(), Vec::from(value), options.into()).await?.into())
+        if options.condition.is_some() || options.summary.is_some() {
+            return Ok(imported::set(key.to_string(), value.into(), options.into()).await?.into());
+        }
+        let SetOptions { ttl_seconds, durable, .. } = options;
+        Ok(set_chunk::set_chunk(key.to_string(), value, ttl_seconds, durable).await?.into())
     }
 
     async fn delete(&self, key: &str, condition: Option<Condition>) -> Result<Outcome, KvError> {

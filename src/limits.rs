@@ -32,7 +32,7 @@ pub const MEMORY_PER_CHUNK: u64 = 4;
 /// Longest media type, in bytes.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 256;
 
-/// All names and values of an object's metadata together, in bytes.
+/// All names and values of an object's metadata together, in bytes of JSON.
 pub const METADATA_BYTES_MAX: usize = 8 << 10;
 
 /// Most objects and prefixes in one page of a listing, and most keys that are asked

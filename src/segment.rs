@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::key::Id;
+use crate::key::{Id, NUMBER_END};
 use crate::record::{self, Kind};
 
 /// The record of a segment.
@@ -33,11 +33,11 @@ impl Segment {
     /// record changed and has to be written before they are.
     pub fn reserve(&mut self, chunks: u32, pages: u32) -> bool {
         let before = (self.chunks_end, self.pages_end);
-        while self.chunks_end < chunks {
-            self.chunks_end = self.chunks_end.saturating_mul(2).max(1);
+        while self.chunks_end < chunks.min(NUMBER_END) {
+            self.chunks_end = (self.chunks_end * 2).clamp(1, NUMBER_END);
         }
-        while self.pages_end < pages {
-            self.pages_end = self.pages_end.saturating_mul(2).max(8);
+        while self.pages_end < pages.min(NUMBER_END) {
+            self.pages_end = (self.pages_end * 2).clamp(8, NUMBER_END);
         }
         (self.chunks_end, self.pages_end) != before
     }
@@ -55,7 +55,12 @@ impl Segment {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
+    use crate::manifest::codec::tests::refused::{Case, refuses};
+    use crate::manifest::codec::tests::{NEW_YEAR_MS, golden};
 
     fn segment() -> Segment {
         Segment {
@@ -79,8 +84,58 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_it_wrote() {
-        let record = Segment { upload: Some(Id(1)), condemned_at: Some(9), ..segment() };
-        assert_eq!(Segment::decode(&record.encode()), Ok(record));
+    fn golden_segments() {
+        let plain = Segment {
+            key: "videos/long.mp4".to_string(),
+            deadline: NEW_YEAR_MS + 86_400_000,
+            pages_end: 8,
+            ..segment()
+        };
+        let condemned = Segment { condemned_at: Some(NEW_YEAR_MS + 90_000_000), ..plain.clone() };
+        let upload = Some(Id(0x0000_1111_2222_3333_4444_5555_6666_7777));
+        let of_upload = Segment { upload, ..condemned.clone() };
+        for (name, record) in [
+            ("v1-segment.bin", plain),
+            ("v1-segment-condemned.bin", condemned),
+            ("v1-segment-upload-condemned.bin", of_upload),
+        ] {
+            golden(name, &record, Segment::encode, Segment::decode);
+        }
+    }
+
+    #[test]
+    fn a_record_that_breaks_the_form_is_refused_with_a_sentence() {
+        let cases: &[Case] = &[
+            (|s| s["extra"] = json!(1), "unknown field `extra`"),
+            (|s| s["key"] = json!(null), "does not have the form of version 1"),
+            (|s| s["upload"] = json!("A"), "not 32 lowercase hex digits"),
+            (|s| s["chunks-end"] = json!(-1), "does not have the form"),
+            (|s| s["pages-end"] = json!(1u64 << 32), "does not have the form"),
+            (|s| s["deadline"] = json!(1.5), "does not have the form"),
+            (|s| drop(s.as_object_mut().unwrap().remove("deadline")), "missing field `deadline`"),
+        ];
+        refuses(Kind::Segment, &segment().encode(), cases, Segment::decode);
+    }
+
+    proptest! {
+        #[test]
+        fn every_record_reads_as_it_was_written(
+            key in ".{0,40}",
+            (upload, deadline, condemned_at) in any::<(Option<u128>, u64, Option<u64>)>(),
+            (chunks_end, pages_end) in any::<(u32, u32)>(),
+        ) {
+            let upload = upload.map(Id);
+            let record = Segment { key, upload, deadline, chunks_end, pages_end, condemned_at };
+            prop_assert_eq!(Segment::decode(&record.encode()), Ok(record));
+        }
+
+        #[test]
+        fn garbage_is_refused_without_panicking(bytes: Vec<u8>, cut in 0usize..150) {
+            prop_assert!(Segment::decode(&bytes).is_err());
+            let mut behind = segment().encode();
+            behind.truncate(cut);
+            behind.extend_from_slice(&bytes);
+            prop_assert!(behind == segment().encode() || Segment::decode(&behind).is_err());
+        }
     }
 }

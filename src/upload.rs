@@ -144,3 +144,217 @@ impl Upload {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::manifest::codec::tests::refused::{Case, header_of, hostile_list, refuses};
+    use crate::manifest::codec::tests::{
+        Cut, GENERATION, NEW_YEAR_MS, OTHER_SEGMENT, SEGMENT, Stored, any_stored, content, golden,
+        small_chunks, store,
+    };
+
+    fn begun() -> Upload {
+        Upload {
+            key: "videos/long.mp4".to_string(),
+            upload: Id(0x0000_1111_2222_3333_4444_5555_6666_7777),
+            options: StoredOptions::default(),
+            started: NEW_YEAR_MS,
+            deadline: NEW_YEAR_MS + 86_400_000,
+            offset: 0,
+            segments: Vec::new(),
+            nodes: Vec::new(),
+            state: State::Open,
+        }
+    }
+
+    fn holding(stored: &Stored) -> Upload {
+        Upload {
+            offset: stored.content.len() as u64,
+            segments: stored.segments.clone(),
+            nodes: stored.nodes.clone(),
+            ..begun()
+        }
+    }
+
+    /// 1024, 1024 and 452 bytes, the last in a segment of its own.
+    fn three_chunks() -> Stored {
+        let segments = vec![SEGMENT, OTHER_SEGMENT];
+        store(content(2500), &Cut { segments, chunks_per_segment: 2, ..small_chunks() })
+    }
+
+    fn sealed(stored: &Stored) -> Upload {
+        let state = State::Sealed {
+            digest: stored.digest().to_string(),
+            generation: GENERATION,
+            modified: NEW_YEAR_MS + 60_000,
+            expires: Some(NEW_YEAR_MS + 660_000),
+        };
+        Upload { state, ..holding(stored) }
+    }
+
+    fn golden_upload(name: &str, upload: &Upload) {
+        golden(name, upload, Upload::encode, Upload::decode);
+    }
+
+    #[test]
+    fn golden_uploads_in_every_state() {
+        let stored = three_chunks();
+        let all_options = StoredOptions {
+            size: Some(2500),
+            digest: Some(stored.digest().to_string()),
+            content_type: Some("video/mp4".to_string()),
+            metadata: vec![("author".to_string(), "Zoë".to_string())],
+            ttl_seconds: Some(600),
+            precondition: Some(Precondition::Absent),
+            chunk_bytes_max: Some(1 << 20),
+        };
+        golden_upload("v1-upload-open.bin", &begun());
+        let options = all_options.clone();
+        golden_upload("v1-upload-open-chunks.bin", &Upload { options, ..holding(&stored) });
+        // Its chunk has a chaining value where a manifest would give the digest.
+        let lone = store(content(700), &small_chunks());
+        assert_ne!(lone.nodes[0].cv, lone.digest().0);
+        golden_upload("v1-upload-open-lone-chunk.bin", &holding(&lone));
+        golden_upload("v1-upload-sealed.bin", &Upload { options: all_options, ..sealed(&stored) });
+        golden_upload(
+            "v1-upload-aborted.bin",
+            &Upload { state: State::Aborted, ..holding(&stored) },
+        );
+    }
+
+    #[test]
+    fn golden_uploads_with_every_precondition() {
+        let etags = ["\"0a\"", "\"0b\""].map(str::to_string).to_vec();
+        for (name, precondition) in [
+            ("absent", Precondition::Absent),
+            ("exists", Precondition::Exists),
+            ("etag-in", Precondition::EtagIn(etags.clone())),
+            ("etag-not-in", Precondition::EtagNotIn(etags)),
+            ("generation-is", Precondition::GenerationIs(GENERATION.to_string())),
+        ] {
+            let options = StoredOptions { precondition: Some(precondition), ..Default::default() };
+            let upload = Upload { options, ..begun() };
+            golden_upload(&format!("v1-upload-open-{name}.bin"), &upload);
+        }
+    }
+
+    #[test]
+    fn a_record_that_breaks_a_rule_is_refused_with_a_sentence() {
+        let cases: &[Case] = &[
+            (|u| u["offset"] = json!(2499), "its chunks do not reach its offset"),
+            (|u| u["offset"] = json!(u64::MAX), "its chunks do not reach its offset"),
+            (|u| u["parts"] = json!([]), "its chunks do not reach its offset"),
+            (|u| u["extra"] = json!(1), "unknown field `extra`"),
+            (|u| u["upload"] = json!("7"), "not 32 lowercase hex digits"),
+            (|u| u["segments"].as_array_mut().unwrap().reverse(), "its segments are not in order"),
+            (|u| u["segments"] = json!([]), "in a segment that it does not name"),
+            (|u| u["parts"][0]["chunks"]["list"][0][0] = json!(512), "misaligned at byte 512"),
+            (|u| u["parts"][0]["chunks"]["first"] = json!(99_999_999), "number is too large"),
+            (
+                |u| u["parts"][0]["chunks"]["list"][0][1] = json!("00".repeat(32)),
+                "up to its digest",
+            ),
+            (|u| u["state"] = json!("closed"), "unknown variant `closed`"),
+            (|u| u["state"]["sealed"]["digest"] = json!("blake3:"), "its digest is malformed"),
+            (|u| u["state"]["sealed"]["generation"] = json!("0"), "not 32 lowercase hex digits"),
+            (|u| u["state"]["sealed"]["extra"] = json!(1), "unknown field `extra`"),
+            (|u| u["options"]["extra"] = json!(1), "unknown field `extra`"),
+            (|u| u["options"]["precondition"] = json!("newer"), "unknown variant `newer`"),
+            (|u| u["options"]["precondition"] = json!({"absent": null, "exists": null}), "form"),
+            (|u| u["options"]["ttl-seconds"] = json!(1u64 << 32), "does not have the form"),
+        ];
+        refuses(Kind::Upload, &sealed(&three_chunks()).encode(), cases, Upload::decode);
+    }
+
+    /// Committing it would have panicked: a manifest cannot be made of it.
+    #[test]
+    fn a_sealed_upload_that_cannot_become_an_object_is_refused() {
+        let empty = store(Vec::new(), &small_chunks());
+        assert!(Upload::decode(&sealed(&empty).encode()).is_ok());
+        let lone = store(content(700), &small_chunks());
+        assert!(Upload::decode(&sealed(&lone).encode()).is_ok());
+        let page = json!([{"pages": {"segment": SEGMENT, "first": 0, "list": [[2, 2048, "00".repeat(32)]]}}]);
+        for parts in [json!([]), page] {
+            let mut header = header_of(&sealed(&three_chunks()).encode());
+            header["offset"] = json!(if parts == json!([]) { 0 } else { 2048 });
+            header["parts"] = parts;
+            let error = Upload::decode(&record::encode(Kind::Upload, &header)).unwrap_err();
+            assert!(error.contains("do not add up to its digest"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_bit_is_noticed() {
+        let bytes = sealed(&three_chunks()).encode();
+        for length in 0..bytes.len() {
+            assert!(Upload::decode(&bytes[..length]).is_err(), "cut at {length}");
+        }
+        assert!(Upload::decode(&[&bytes[..], b"x"].concat()).is_err());
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Upload::decode(&flipped).is_err(), "bit {bit}");
+        }
+    }
+
+    fn any_precondition() -> impl Strategy<Value = Precondition> {
+        prop_oneof![
+            Just(Precondition::Absent),
+            Just(Precondition::Exists),
+            vec(".{0,9}", 0..4).prop_map(Precondition::EtagIn),
+            vec(".{0,9}", 0..4).prop_map(Precondition::EtagNotIn),
+            ".{0,40}".prop_map(Precondition::GenerationIs),
+        ]
+    }
+
+    prop_compose! {
+        fn any_options()(
+            (size, ttl_seconds, chunk_bytes_max) in any::<(Option<u64>, Option<u32>, Option<u32>)>(),
+            digest in proptest::option::of(".{0,80}"),
+            content_type in proptest::option::of(".{0,40}"),
+            metadata in vec((".{0,10}", ".{0,10}"), 0..4),
+            precondition in proptest::option::of(any_precondition()),
+        ) -> StoredOptions {
+            StoredOptions { size, digest, content_type, metadata, ttl_seconds, precondition, chunk_bytes_max }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_upload_reads_as_it_was_written(
+            stored in any_stored(),
+            (key, options) in (".{1,40}", any_options()),
+            (upload, started, deadline) in any::<(u128, u64, u64)>(),
+            (generation, modified, expires) in any::<(u128, u64, Option<u64>)>(),
+            state in 0..3,
+        ) {
+            let digest = stored.digest().to_string();
+            let state = match state {
+                0 => State::Open,
+                1 => State::Sealed { digest, generation: Id(generation), modified, expires },
+                _ => State::Aborted,
+            };
+            let upload =
+                Upload { key, upload: Id(upload), options, started, deadline, state, ..holding(&stored) };
+            prop_assert_eq!(Upload::decode(&upload.encode()), Ok(upload));
+        }
+
+        #[test]
+        fn garbage_is_refused_without_panicking(bytes: Vec<u8>, cut in 0usize..600, parts in hostile_list()) {
+            prop_assert!(Upload::decode(&bytes).is_err());
+            let mut behind = sealed(&three_chunks()).encode();
+            behind.truncate(cut);
+            behind.extend_from_slice(&bytes);
+            prop_assert!(Upload::decode(&behind).is_err());
+
+            let mut hostile = header_of(&sealed(&three_chunks()).encode());
+            hostile["parts"] = parts;
+            prop_assert!(Upload::decode(&record::encode(Kind::Upload, &hostile)).is_err());
+        }
+    }
+}

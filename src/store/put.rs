@@ -318,10 +318,11 @@ fn check_options(options: &PutOptions) -> Result<(), Error> {
             "the content type is longer than {CONTENT_TYPE_BYTES_MAX} bytes or holds control characters"
         ));
     }
-    let bytes: usize = options.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    // Counted as it is stored: the manifest has to fit in a value.
+    let bytes = serde_json::to_vec(&options.metadata).expect("plain data").len();
     if bytes > METADATA_BYTES_MAX {
         return refuse(format!(
-            "the metadata has {bytes} bytes; an object takes at most {METADATA_BYTES_MAX}"
+            "the metadata has {bytes} bytes as JSON; an object takes at most {METADATA_BYTES_MAX}"
         ));
     }
     for (i, (name, value)) in options.metadata.iter().enumerate() {
