@@ -30,19 +30,27 @@ const PIECES_WAITING: usize = 2;
 /// The end of a body: `Ok` if it was whole, or why not.
 pub(crate) type End = Result<(), String>;
 
-/// Reads a source ahead, in a task of its own; gives what the guest reads, and how
-/// it ended.
+/// Reads a source ahead, in a task of its own; gives what the guest reads, how it
+/// ended, and what has to be kept for as long as somebody wants it: a body whose
+/// put was dropped ends as one that failed, so that it is not committed.
 pub(crate) fn read_ahead(
     source: impl AsyncRead + Send + Unpin + 'static,
-) -> (mpsc::Receiver<Bytes>, oneshot::Receiver<End>) {
+) -> (mpsc::Receiver<Bytes>, oneshot::Receiver<End>, oneshot::Sender<()>) {
     let (pieces, taken) = mpsc::channel(PIECES_WAITING);
     let (end, ended) = oneshot::channel();
+    let (wanted, mut unwanted) = oneshot::channel::<()>();
     tokio::spawn(async move {
-        let result = pump(source, pieces).await;
+        let result = tokio::select! {
+            _ = &mut unwanted => Ok(()),
+            result = pump(source, pieces) => result,
+        };
+        // Asked again: it may have been dropped while the source was ending.
+        let given_up = unwanted.try_recv() == Err(oneshot::error::TryRecvError::Closed);
+        let result = if given_up { Err("its caller has given up".to_string()) } else { result };
         // Nobody asks for the end of a body that was refused on the way.
         let _ = end.send(result);
     });
-    (taken, ended)
+    (taken, ended, wanted)
 }
 
 async fn pump(

@@ -20,6 +20,7 @@
 //! back. One instance serves all operations of a [`ChunkStore`] at once; it runs on
 //! a thread of its own (`instance`), and is replaced when it traps.
 
+mod allocator;
 mod bindings;
 mod body;
 mod engine;
@@ -28,6 +29,7 @@ mod instance;
 pub mod kv;
 mod store;
 
+pub use allocator::keep_freed_memory;
 pub use body::ObjectReader;
 pub use error::Error;
 pub use store::{ChunkStore, Config};

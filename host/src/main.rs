@@ -5,5 +5,6 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    chunk_store_host::keep_freed_memory();
     cli::main()
 }

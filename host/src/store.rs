@@ -78,7 +78,8 @@ impl ChunkStore {
 
     /// Stores what `body` gives under a key. The object appears at once and whole, or
     /// not at all: a body that fails, or is not of the announced size or digest,
-    /// stores nothing.
+    /// stores nothing. Dropping the future gives the put up: it stores nothing either,
+    /// unless its body had ended by then.
     pub async fn put(
         &self,
         key: &str,
@@ -87,7 +88,7 @@ impl ChunkStore {
     ) -> Result<ObjectInfo, Error> {
         let key = key.to_string();
         let instance = self.instance()?;
-        let (pieces, ended) = read_ahead(body);
+        let (pieces, ended, _wanted) = read_ahead(body);
         let done = async move {
             let end = match ended.await {
                 Ok(end) => end,
