@@ -51,7 +51,8 @@ fn target_dir(out_dir: &Path) -> PathBuf {
 /// Whether the compiler has the target's standard library; if not, rustup gets it.
 fn install_target(root: &Path) -> Result<(), String> {
     let rustc = variable("RUSTC")?;
-    let sysroot = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let sysroot =
+        Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
     let installed = sysroot.is_ok_and(|output| {
         let path = String::from_utf8_lossy(&output.stdout).trim().to_string();
         output.status.success() && Path::new(&path).is_dir()
@@ -85,13 +86,16 @@ fn compile(root: &Path, target_dir: &Path) -> Result<PathBuf, String> {
         .map_err(|error| format!("cannot run cargo for the component: {error}"))?;
     if !output.status.success() {
         let log = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("the component does not build:\n{log}").replace('\n', "\ncargo::error="));
+        return Err(
+            format!("the component does not build:\n{log}").replace('\n', "\ncargo::error=")
+        );
     }
     Ok(target_dir.join(TARGET).join("release/chunk_store.wasm"))
 }
 
 fn componentize(module: &Path) -> Result<Vec<u8>, String> {
-    let bytes = std::fs::read(module).map_err(|e| format!("cannot read {}: {e}", module.display()))?;
+    let bytes =
+        std::fs::read(module).map_err(|e| format!("cannot read {}: {e}", module.display()))?;
     ComponentEncoder::default()
         .validate(true)
         .module(&bytes)

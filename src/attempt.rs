@@ -64,18 +64,32 @@ impl<K: Kv, C: Clock> Patient<K, C> {
     }
 
     /// Writes a value once, for what can be done without.
-    pub async fn set_as_hint(&self, key: &str, value: Bytes, options: SetOptions) -> Result<Outcome, Error> {
+    pub async fn set_as_hint(
+        &self,
+        key: &str,
+        value: Bytes,
+        options: SetOptions,
+    ) -> Result<Outcome, Error> {
         self.retry(&HINT_ATTEMPTS, || self.kv.set(key, value.clone(), options.clone())).await
     }
 
     /// Writes a value under a condition, once: repeated only where the platform said
     /// that it did nothing.
-    pub async fn set_if(&self, key: &str, value: Bytes, options: SetOptions) -> Result<Outcome, Failure> {
+    pub async fn set_if(
+        &self,
+        key: &str,
+        value: Bytes,
+        options: SetOptions,
+    ) -> Result<Outcome, Failure> {
         self.once(|| self.kv.set(key, value.clone(), options.clone())).await
     }
 
     /// Deletes a value under a condition, once.
-    pub async fn delete_if(&self, key: &str, condition: Option<Condition>) -> Result<Outcome, Failure> {
+    pub async fn delete_if(
+        &self,
+        key: &str,
+        condition: Option<Condition>,
+    ) -> Result<Outcome, Failure> {
         self.once(|| self.kv.delete(key, condition.clone())).await
     }
 
@@ -86,7 +100,12 @@ impl<K: Kv, C: Clock> Patient<K, C> {
     }
 
     /// Lists keys.
-    pub async fn list_keys(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<KeyPage, Error> {
+    pub async fn list_keys(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<KeyPage, Error> {
         self.retry(&KV_ATTEMPTS, || self.kv.list_keys(prefix, cursor, limit)).await
     }
 

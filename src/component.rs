@@ -63,8 +63,10 @@ impl objects::Guest for Component {
     async fn get(
         key: String,
         options: objects::GetOptions,
-    ) -> Result<(objects::Content, StreamReader<u8>, FutureReader<Result<(), types::Error>>), types::Error>
-    {
+    ) -> Result<
+        (objects::Content, StreamReader<u8>, FutureReader<Result<(), types::Error>>),
+        types::Error,
+    > {
         let (content, reader) = store().get(&key, &options.into()).await?;
         let (writer, stream) = bindings::wit_stream::new();
         let (end, ended) = bindings::wit_future::new(gone);

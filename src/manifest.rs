@@ -163,7 +163,11 @@ pub(crate) fn check_nodes(nodes: &[Node], offset: u64, segments: &[Id]) -> Resul
         let last = i + 1 == nodes.len();
         let room = if end == 0 { u64::MAX } else { 1 << end.trailing_zeros() };
         let whole_leaves = last || node.length.is_power_of_two();
-        if node.length == 0 || node.length > room || !end.is_multiple_of(LEAF_BYTES) || !whole_leaves {
+        if node.length == 0
+            || node.length > room
+            || !end.is_multiple_of(LEAF_BYTES)
+            || !whole_leaves
+        {
             return Err(format!("its chunk list is misaligned at byte {end}"));
         }
         let paged = matches!(node.place, Place::Page { .. });

@@ -9,12 +9,12 @@
 //! announced size needs.
 
 use crate::error::Error;
+use crate::key::NUMBER_END;
 use crate::kv::KvLimits;
 use crate::limits::{
     CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, CHUNK_BYTES_USUAL, FIRST_CHUNK_BYTES, MEMORY_PER_CHUNK,
     PUT_OPERATIONS, VALUE_BYTES_MIN,
 };
-use crate::key::NUMBER_END;
 use crate::manifest::paging::list_nodes_max;
 
 /// How an object is cut.
@@ -40,11 +40,8 @@ impl Plan {
         chunk_bytes_max: Option<u32>,
     ) -> Result<Self, Error> {
         let max = Self::largest_chunk(limits, chunk_bytes_max)?;
-        let plan = Self {
-            first: FIRST_CHUNK_BYTES.min(max),
-            usual: CHUNK_BYTES_USUAL.min(max),
-            max,
-        };
+        let plan =
+            Self { first: FIRST_CHUNK_BYTES.min(max), usual: CHUNK_BYTES_USUAL.min(max), max };
         let Some(size) = size else {
             // Where operations are counted, the most that can be said of a body
             // that may be of any size is to spend few on it.

@@ -107,10 +107,7 @@ mod tests {
 
     #[test]
     fn a_backward_range_is_refused() {
-        assert!(matches!(
-            ByteRange::Between(5, 2).resolve(10),
-            Err(Error::InvalidArgument(_))
-        ));
+        assert!(matches!(ByteRange::Between(5, 2).resolve(10), Err(Error::InvalidArgument(_))));
     }
 
     proptest! {

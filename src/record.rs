@@ -120,8 +120,9 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<(T, usize
     if checksum(&bytes[..16], header) != bytes[16..FRAME_BYTES] {
         return Err(format!("the {name} does not match its checksum"));
     }
-    let value = serde_json::from_slice(header)
-        .map_err(|error| format!("the {name} does not have the form of version {VERSION}: {error}"))?;
+    let value = serde_json::from_slice(header).map_err(|error| {
+        format!("the {name} does not have the form of version {VERSION}: {error}")
+    })?;
     Ok((value, end))
 }
 

@@ -1,8 +1,8 @@
 //! The store: the operations on objects, over a kv and a clock.
 //!
-//! Data goes one way. In: body, chunker, digest, kv, manifest ([`put`], [`commit`]).
-//! Out: manifest, kv, digest, body ([`get`], with [`load`] and [`walk`] on the
-//! way). One set of the manifest commits; before it the object does not exist.
+//! Data goes one way. In: body, chunker, digest, kv, manifest (`put`, `write`,
+//! `commit`). Out: manifest, kv, digest, body (`load`, `walk`, [`get`]). One set of
+//! the manifest commits; before it the object does not exist.
 
 mod commit;
 mod delete;

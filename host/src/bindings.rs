@@ -43,7 +43,9 @@ impl From<object::GetOptions> for objects::GetOptions {
     fn from(options: object::GetOptions) -> Self {
         Self {
             range: options.range.map(|range| match range {
-                ByteRange::Between(start, end) => types::ByteRange::Between(types::Span { start, end }),
+                ByteRange::Between(start, end) => {
+                    types::ByteRange::Between(types::Span { start, end })
+                }
                 ByteRange::From(start) => types::ByteRange::From(start),
                 ByteRange::Last(count) => types::ByteRange::Last(count),
             }),

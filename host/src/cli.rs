@@ -22,9 +22,9 @@ use clap::{CommandFactory, Parser};
 use self::args::{Args, Command};
 use self::failure::Failure;
 use self::output::Output;
+use chunk_store_host::ChunkStore;
 use chunk_store_host::kv::namespace::Namespaced;
 use chunk_store_host::kv::{self, Backend};
-use chunk_store_host::ChunkStore;
 
 /// What 128 + SIGINT is to a shell.
 const EXIT_INTERRUPTED: u8 = 130;
@@ -45,8 +45,10 @@ pub fn main() -> ExitCode {
             Ok(()) = tokio::signal::ctrl_c() => Ok(ExitCode::from(EXIT_INTERRUPTED)),
         }
     });
-    // Reads of standard input cannot be interrupted; do not wait for one.
-    runtime.shutdown_background();
+    // Reads of standard input cannot be interrupted; do not wait for one. Nor is the
+    // runtime shut down below the guest, which would panic at its next timer: what is
+    // still under way ends with the process.
+    std::mem::forget(runtime);
     ended.unwrap_or_else(|failure| output.fail(&failure))
 }
 

@@ -13,9 +13,9 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::{Accessor, HasData};
 use wasmtime::{ResourceLimiter, Store};
+use wasmtime_wasi::ResourceTable;
 use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView, WasiClocksView};
 use wasmtime_wasi::random::{WasiRandomCtx, WasiRandomView};
-use wasmtime_wasi::ResourceTable;
 
 use crate::bindings::{self, kv};
 use crate::engine;
@@ -39,7 +39,8 @@ impl Instance {
     /// I/O.
     pub fn start(backend: Arc<dyn Backend>, memory: Arc<GuestMemory>) -> Result<Self, Error> {
         let compiled = engine::compiled()?;
-        let runtime = tokio::runtime::Handle::try_current().map_err(|error| Error::Start(error.to_string()))?;
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|error| Error::Start(error.to_string()))?;
         let (jobs, inbox) = mpsc::unbounded_channel();
         let end = Arc::new(Mutex::new(None));
         let reason = end.clone();

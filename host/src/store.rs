@@ -69,7 +69,8 @@ impl ChunkStore {
         match &*current {
             Some(instance) if !instance.has_ended() => Ok(instance.clone()),
             _ => {
-                let fresh = Instance::start(self.shared.backend.clone(), self.shared.memory.clone())?;
+                let fresh =
+                    Instance::start(self.shared.backend.clone(), self.shared.memory.clone())?;
                 *current = Some(fresh.clone());
                 Ok(fresh)
             }

@@ -159,7 +159,9 @@ impl From<Error> for types::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::NotFound,
-            Error::PreconditionFailed(info) => Self::PreconditionFailed(info.map(|info| (*info).into())),
+            Error::PreconditionFailed(info) => {
+                Self::PreconditionFailed(info.map(|info| (*info).into()))
+            }
             Error::RangeNotSatisfiable(size) => Self::RangeNotSatisfiable(size),
             Error::InvalidArgument(why) => Self::InvalidArgument(why),
             Error::LimitExceeded(why) => Self::LimitExceeded(why),

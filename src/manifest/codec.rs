@@ -68,9 +68,10 @@ pub fn parts_of(nodes: &[Node]) -> Vec<Part> {
             {
                 list.push((node.length, cv));
             }
-            (Place::Page { segment, number, chunks }, Some(Part::Pages { segment: s, first, list }))
-                if *s == segment && *first as usize + list.len() == number as usize =>
-            {
+            (
+                Place::Page { segment, number, chunks },
+                Some(Part::Pages { segment: s, first, list }),
+            ) if *s == segment && *first as usize + list.len() == number as usize => {
                 list.push((chunks, node.length, cv));
             }
             (Place::Chunk { segment, number }, _) => {
@@ -115,12 +116,16 @@ pub fn nodes_of(parts: &[Part]) -> Result<Vec<Node>, String> {
 
 fn number(first: u32, i: usize) -> Result<u32, String> {
     let number = u32::try_from(i).ok().and_then(|i| first.checked_add(i));
-    number.filter(|n| *n < crate::key::NUMBER_END).ok_or_else(|| "a chunk number is too large".into())
+    number
+        .filter(|n| *n < crate::key::NUMBER_END)
+        .ok_or_else(|| "a chunk number is too large".into())
 }
 
 fn chaining_value(hex: &str) -> Result<[u8; 32], String> {
     let lowercase = !hex.bytes().any(|byte| byte.is_ascii_uppercase());
-    digest::from_hex(hex).filter(|_| lowercase).ok_or_else(|| format!("{hex:?} is no chaining value"))
+    digest::from_hex(hex)
+        .filter(|_| lowercase)
+        .ok_or_else(|| format!("{hex:?} is no chaining value"))
 }
 
 /// The stored form of a manifest; inline content goes behind it.
@@ -206,7 +211,12 @@ pub fn encode_page(offset: u64, nodes: &[Node]) -> Vec<u8> {
 
 /// Reads the page behind `node`, which begins at `offset` of the object, and
 /// checks that it is the one that the node vouches for.
-pub fn decode_page(bytes: &[u8], node: &Node, offset: u64, segments: &[Id]) -> Result<Vec<Node>, String> {
+pub fn decode_page(
+    bytes: &[u8],
+    node: &Node,
+    offset: u64,
+    segments: &[Id],
+) -> Result<Vec<Node>, String> {
     let header: PageHeader = record::decode_whole(Kind::Page, bytes)?;
     let nodes = nodes_of(&header.parts)?;
     let sum = check_nodes(&nodes, offset, segments)

@@ -7,8 +7,8 @@
 
 use bytes::Bytes;
 
-use super::load::{Stored, check_precondition};
 use super::Store;
+use super::load::{Stored, check_precondition};
 use crate::attempt::Failure;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -70,7 +70,9 @@ impl<K: Kv, C: Clock> Store<K, C> {
             let mut options = self.manifest_options(commit, limits);
             options.condition = Some(match &stored {
                 None => Condition::Absent,
-                Some(Stored { version: Some(version), .. }) => Condition::VersionIs(version.clone()),
+                Some(Stored { version: Some(version), .. }) => {
+                    Condition::VersionIs(version.clone())
+                }
                 Some(_) => {
                     let why = "kv has conditional writes but gave no version".to_string();
                     return Err(Error::Denied(why));

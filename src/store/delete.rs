@@ -16,7 +16,11 @@ impl<K: Kv, C: Clock> Store<K, C> {
     ///
     /// A manifest that cannot be read is deleted too, unless there is a
     /// precondition.
-    pub async fn delete(&self, key: &str, precondition: Option<&Precondition>) -> Result<(), Error> {
+    pub async fn delete(
+        &self,
+        key: &str,
+        precondition: Option<&Precondition>,
+    ) -> Result<(), Error> {
         let limits = self.limits();
         self.check_key(key, &limits)?;
         check_write_precondition(precondition, &limits)?;

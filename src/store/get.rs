@@ -8,9 +8,9 @@ use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesOrdered;
 
+use super::Store;
 use super::load::check_precondition;
 use super::walk::{Fault, Step, Walk};
-use super::Store;
 use crate::budget::Share;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -126,7 +126,9 @@ impl<K: Kv + 'static, C: Clock + 'static> Reader<K, C> {
                 None if self.walked => break,
                 None => match self.walk.next(&self.store).await {
                     Some(Ok(step)) => step,
-                    Some(Err(fault)) => return Err(explain(&self.store, &self.manifest, fault).await),
+                    Some(Err(fault)) => {
+                        return Err(explain(&self.store, &self.manifest, fault).await);
+                    }
                     None => {
                         self.walked = true;
                         break;
@@ -184,11 +186,7 @@ async fn fetch_patiently<K: Kv, C: Clock>(
 
 /// What a fault means: the object may have been replaced since its manifest was
 /// read, or not be visible as a whole yet.
-async fn explain<K: Kv, C: Clock>(
-    store: &Store<K, C>,
-    manifest: &Manifest,
-    fault: Fault,
-) -> Error {
+async fn explain<K: Kv, C: Clock>(store: &Store<K, C>, manifest: &Manifest, fault: Fault) -> Error {
     if let Fault::Failed(error) = fault {
         return error;
     }

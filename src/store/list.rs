@@ -42,8 +42,9 @@ impl<K: Kv, C: Clock> Store<K, C> {
         check_options(options)?;
         let mut cursor = match &options.cursor {
             None => Cursor::default(),
-            Some(text) => Cursor::decode(text)
-                .ok_or_else(|| Error::InvalidArgument("the cursor is not from this store".into()))?,
+            Some(text) => Cursor::decode(text).ok_or_else(|| {
+                Error::InvalidArgument("the cursor is not from this store".into())
+            })?,
         };
         let mut page = ObjectPage::default();
         let prefix = format!("{MANIFEST_PREFIX}{}", options.prefix);
@@ -77,7 +78,12 @@ impl<K: Kv, C: Clock> Store<K, C> {
             .await
     }
 
-    async fn describe_one(&self, listed: ListedKey, details: bool, now: u64) -> Option<ListedObject> {
+    async fn describe_one(
+        &self,
+        listed: ListedKey,
+        details: bool,
+        now: u64,
+    ) -> Option<ListedObject> {
         let key = listed.key[MANIFEST_PREFIX.len()..].to_string();
         let mut object = ListedObject { key, summary: None, info: None };
         if let Some(bytes) = listed.summary {
@@ -87,7 +93,9 @@ impl<K: Kv, C: Clock> Store<K, C> {
             match self.load_header(&object.key).await {
                 // Deleted since its key was listed.
                 Ok(None) => return None,
-                Ok(Some(stored)) => object.info = stored.manifest.ok().map(|manifest| manifest.info),
+                Ok(Some(stored)) => {
+                    object.info = stored.manifest.ok().map(|manifest| manifest.info)
+                }
                 Err(_) => {}
             }
             object.summary = object.info.as_ref().map(ObjectSummary::from).or(object.summary);

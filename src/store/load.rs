@@ -47,8 +47,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             return Ok(None);
         };
         let cut_short = part.is_some()
-            && header_end(Kind::Manifest, &entry.value)
-                .is_ok_and(|end| end as u64 > HEAD_BYTES);
+            && header_end(Kind::Manifest, &entry.value).is_ok_and(|end| end as u64 > HEAD_BYTES);
         if cut_short {
             match self.kv().get(&kv_key, None).await? {
                 Some(whole) => entry = whole,

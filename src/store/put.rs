@@ -122,7 +122,12 @@ impl<K: Kv, C: Clock> Put<'_, K, C> {
         self.commit(head.bytes.len() as u64, digest, Vec::new(), None, &head.bytes).await
     }
 
-    async fn put_chunks(&self, mut source: impl Source, head: Head, plan: Plan) -> Result<ObjectInfo, Error> {
+    async fn put_chunks(
+        &self,
+        mut source: impl Source,
+        head: Head,
+        plan: Plan,
+    ) -> Result<ObjectInfo, Error> {
         let mut writer = SegmentWriter::new(
             self.store,
             Segment {
@@ -312,7 +317,8 @@ fn check_options(options: &PutOptions) -> Result<(), Error> {
         return refuse(format!("{digest:?} is no digest; give `blake3:` and 64 hex digits"));
     }
     if let Some(content_type) = &options.content_type
-        && (content_type.len() > CONTENT_TYPE_BYTES_MAX || content_type.chars().any(char::is_control))
+        && (content_type.len() > CONTENT_TYPE_BYTES_MAX
+            || content_type.chars().any(char::is_control))
     {
         return refuse(format!(
             "the content type is longer than {CONTENT_TYPE_BYTES_MAX} bytes or holds control characters"

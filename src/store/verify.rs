@@ -5,8 +5,8 @@ use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesOrdered;
 
-use super::walk::{Fault, Walk};
 use super::Store;
+use super::walk::{Fault, Walk};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::kv::Kv;
@@ -40,7 +40,8 @@ impl<K: Kv, C: Clock> Store<K, C> {
             match step {
                 Err(fault) => fetches.push_back(Box::pin(async { Err(fault) })),
                 Ok(step) => {
-                    let share = self.take_or_wait(step.node.length, &mut fetches, &mut report).await?;
+                    let share =
+                        self.take_or_wait(step.node.length, &mut fetches, &mut report).await?;
                     let lone = manifest.is_lone_chunk();
                     fetches.push_back(Box::pin(async move {
                         // Only the length counts from here on: the bytes go at once.
@@ -98,7 +99,9 @@ impl VerifyReport {
         match fetched {
             Ok(bytes) => self.bytes += bytes,
             Err(Fault::Failed(error)) => return Err(error),
-            Err(fault) if self.problems.len() < PROBLEMS_MAX => self.problems.push(fault.describe()),
+            Err(fault) if self.problems.len() < PROBLEMS_MAX => {
+                self.problems.push(fault.describe())
+            }
             Err(_) => self.problems_omitted += 1,
         }
         Ok(())

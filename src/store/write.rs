@@ -103,7 +103,9 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
     pub async fn write(&mut self, chunk: Chunk, share: Share) -> Result<(), Error> {
         let number = self.chunks;
         if number + 1 >= NUMBER_END {
-            return Err(Error::LimitExceeded(format!("the object has more than {NUMBER_END} chunks")));
+            return Err(Error::LimitExceeded(format!(
+                "the object has more than {NUMBER_END} chunks"
+            )));
         }
         self.chunks += 1;
         let length = chunk.bytes.len() as u64;
@@ -137,7 +139,12 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
         Ok(())
     }
 
-    async fn start_set(&mut self, key: String, value: Bytes, share: Option<Share>) -> Result<(), Error> {
+    async fn start_set(
+        &mut self,
+        key: String,
+        value: Bytes,
+        share: Option<Share>,
+    ) -> Result<(), Error> {
         while self.sets.len() >= self.depth {
             self.sets.next().await.transpose()?;
         }

@@ -1,2 +1,84 @@
-//! Tasks. 
-fn main() {}
+//! The project's tasks, each one command: `cargo xtask test`, and so on.
+//!
+//! CI runs what a developer runs (`.ci/run`), so what has to be done to check or build
+//! the project is here and nowhere else. Only the release profile is built: one build
+//! of wasmtime is enough.
+
+mod bench;
+mod build;
+mod prepare;
+mod soak;
+mod step;
+mod test;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+
+/// Tests, builds and measures the project.
+#[derive(Parser)]
+#[command(
+    bin_name = "cargo xtask",
+    after_help = "Examples:\n  cargo xtask test                  all that CI checks\n  cargo xtask build                 target/components/store.wasm\n  cargo xtask bench --rounds 3      put and get beside a native loop\n  cargo xtask soak --size 2GiB      memory of a long put"
+)]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs every check and every test; CI runs this.
+    Test,
+    /// Builds the component as target/components/store.wasm, and the CLI.
+    Build,
+    /// Measures put and get beside a native loop and beside BLAKE3 alone in wasm.
+    Bench {
+        /// Passed on: --size, --rounds, --dir; see `cargo xtask bench --help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Puts a huge object through a pipe, and checks that memory stays flat.
+    #[command(
+        after_help = "Examples:\n  cargo xtask soak                  10 GiB, a few minutes\n  cargo xtask soak --size 1GiB --zeros"
+    )]
+    Soak {
+        /// Size of the object: a number of bytes, or of KB, MB, GB, KiB, MiB, GiB.
+        #[arg(long, default_value = "10GiB", value_parser = soak::parse_size)]
+        size: u64,
+        /// Zeros in place of random bytes: they come faster than the store writes, so
+        /// that every buffer fills.
+        #[arg(long)]
+        zeros: bool,
+        /// Where the stored files go for a while, as much as the size [default:
+        /// target/soak].
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// How a task ended; the message is one line that says what to do.
+type Result<T = ()> = std::result::Result<T, String>;
+
+fn main() -> ExitCode {
+    let begun = Instant::now();
+    let result = match Args::parse().task {
+        Task::Test => test::run(),
+        Task::Build => build::run(),
+        Task::Bench { arguments } => bench::run(&arguments),
+        Task::Soak { size, zeros, dir } => soak::run(size, zeros, dir),
+    };
+    match result {
+        Ok(()) => {
+            println!("xtask: done in {}", step::seconds(begun));
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

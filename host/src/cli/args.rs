@@ -169,8 +169,8 @@ fn parse_meta(text: &str) -> Result<(String, String), String> {
 }
 
 fn parse_ttl(text: &str) -> Result<u32, String> {
-    let time: Duration =
-        humantime::parse_duration(text).map_err(|error| format!("{error}; give a time like 90s, 1h or 7days"))?;
+    let time: Duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; give a time like 90s, 1h or 7days"))?;
     let seconds = time.as_millis().div_ceil(1000);
     match u32::try_from(seconds) {
         Ok(0) => Err("an object that lives for no time would never exist".to_string()),
@@ -200,7 +200,9 @@ mod tests {
     fn times_and_sizes_are_read_as_people_write_them() {
         assert_eq!(parse_ttl("1h"), Ok(3600));
         assert_eq!(parse_ttl("1500ms"), Ok(2), "rounded up");
-        assert!(parse_ttl("0s").is_err() && parse_ttl("200years").is_err() && parse_ttl("x").is_err());
+        assert!(
+            parse_ttl("0s").is_err() && parse_ttl("200years").is_err() && parse_ttl("x").is_err()
+        );
         assert_eq!(parse_size("4MiB"), Ok(4 << 20));
         assert_eq!(parse_size("65536"), Ok(65_536));
         assert!(parse_size("5GiB").is_err() && parse_size("many").is_err());

@@ -9,7 +9,11 @@ use super::failure::Failure;
 use super::output::Output;
 
 /// Deletes objects.
-pub async fn run(store: &ChunkStore, keys: &[String], output: &Output) -> Result<ExitCode, Failure> {
+pub async fn run(
+    store: &ChunkStore,
+    keys: &[String],
+    output: &Output,
+) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::SUCCESS;
     for key in keys {
         match store.delete(key, None).await {

@@ -56,7 +56,9 @@ fn print_object(object: &ListedObject, long: bool, output: &Output) {
             info.content_type.as_deref().unwrap_or("-"),
             info.key
         )),
-        None => output.line(&format!("{:>11}  {:<20}  {:<24}  {}", "unreadable", "", "", object.key)),
+        None => {
+            output.line(&format!("{:>11}  {:<20}  {:<24}  {}", "unreadable", "", "", object.key))
+        }
     }
 }
 

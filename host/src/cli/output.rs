@@ -92,7 +92,9 @@ impl Output {
 pub fn time(ms: u64) -> String {
     match SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)) {
         // The formatter ends with the year 9999.
-        Some(time) if ms < 253_402_300_800_000 => humantime::format_rfc3339_seconds(time).to_string(),
+        Some(time) if ms < 253_402_300_800_000 => {
+            humantime::format_rfc3339_seconds(time).to_string()
+        }
         _ => format!("{ms} ms after 1970"),
     }
 }

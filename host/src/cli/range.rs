@@ -36,7 +36,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "-", "5", "a-b", "5-2", "+1-2", "1-2-3", "--3", "1 -2", "99999999999999999999-"] {
+        for text in
+            ["", "-", "5", "a-b", "5-2", "+1-2", "1-2-3", "--3", "1 -2", "99999999999999999999-"]
+        {
             assert!(parse_range(text).is_err(), "{text:?}");
         }
     }

@@ -99,13 +99,8 @@ impl FileBackend {
         let directory = directory.as_ref().to_path_buf();
         let named = directory.clone();
         match tokio::task::spawn_blocking(move || prepare::open(&directory, &options)).await {
-            Ok(opened) => Ok(Self {
-                store: Arc::new(opened?),
-            }),
-            Err(error) => Err(OpenError::Directory {
-                directory: named,
-                reason: error.to_string(),
-            }),
+            Ok(opened) => Ok(Self { store: Arc::new(opened?) }),
+            Err(error) => Err(OpenError::Directory { directory: named, reason: error.to_string() }),
         }
     }
 
@@ -172,15 +167,13 @@ impl Backend for FileBackend {
         checks::key(key, &self.limits())?;
         checks::value(&value, &options, &self.limits())?;
         let key = key.to_string();
-        self.run(move |store| store.set(&key, &value, &options))
-            .await
+        self.run(move |store| store.set(&key, &value, &options)).await
     }
 
     async fn delete(&self, key: &str, condition: Option<Condition>) -> Result<Outcome, KvError> {
         checks::key(key, &self.limits())?;
         let key = key.to_string();
-        self.run(move |store| store.delete(&key, condition.as_ref()))
-            .await
+        self.run(move |store| store.delete(&key, condition.as_ref())).await
     }
 
     async fn list_keys(
@@ -194,7 +187,6 @@ impl Backend for FileBackend {
             return Ok(KeyPage::default());
         }
         let (prefix, cursor) = (prefix.to_string(), cursor.map(str::to_string));
-        self.run(move |store| list::list(&store.data, &prefix, cursor.as_deref(), limit))
-            .await
+        self.run(move |store| list::list(&store.data, &prefix, cursor.as_deref(), limit)).await
     }
 }

@@ -56,19 +56,13 @@ impl MemoryBackend {
     /// An empty store over which the core may hold
     /// [`MEMORY_BYTES_MAX_DEFAULT`] bytes of values.
     pub fn new() -> Self {
-        Self {
-            memory_bytes_max: MEMORY_BYTES_MAX_DEFAULT,
-            values: Mutex::default(),
-        }
+        Self { memory_bytes_max: MEMORY_BYTES_MAX_DEFAULT, values: Mutex::default() }
     }
 
     /// Lets the core hold so many bytes of values at once. What the backend
     /// itself stores has no bound but each value's.
     pub fn with_memory_bytes_max(self, memory_bytes_max: u64) -> Self {
-        Self {
-            memory_bytes_max,
-            ..self
-        }
+        Self { memory_bytes_max, ..self }
     }
 
     /// The values, the expired ones removed.
@@ -197,10 +191,7 @@ impl Backend for MemoryBackend {
         let keys: Vec<ListedKey> = found
             .by_ref()
             .take(limit)
-            .map(|(key, value)| ListedKey {
-                key: key.clone(),
-                summary: value.summary.clone(),
-            })
+            .map(|(key, value)| ListedKey { key: key.clone(), summary: value.summary.clone() })
             .collect();
         let cursor = match found.next() {
             Some(_) => keys.last().map(|last| last.key.clone()),

@@ -47,9 +47,7 @@ impl<B: Backend> Namespaced<B> {
 impl<B: Backend> Backend for Namespaced<B> {
     fn limits(&self) -> KvLimits {
         let mut limits = self.inner.limits();
-        limits.key_bytes_max = limits
-            .key_bytes_max
-            .saturating_sub(self.prefix.len() as u32);
+        limits.key_bytes_max = limits.key_bytes_max.saturating_sub(self.prefix.len() as u32);
         limits
     }
 
@@ -71,28 +69,19 @@ impl<B: Backend> Backend for Namespaced<B> {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<KeyPage, KvError> {
-        let page = self
-            .inner
-            .list_keys(&format!("{}{prefix}", self.prefix), cursor, limit)
-            .await?;
+        let page = self.inner.list_keys(&format!("{}{prefix}", self.prefix), cursor, limit).await?;
         let keys = page
             .keys
             .into_iter()
             .map(|listed| match listed.key.strip_prefix(&self.prefix) {
-                Some(key) => Ok(ListedKey {
-                    key: key.into(),
-                    summary: listed.summary,
-                }),
+                Some(key) => Ok(ListedKey { key: key.into(), summary: listed.summary }),
                 // Another tenant's key, if it came here, is not to be shown.
-                None => Err(KvError::Rejected(
-                    "the backend listed a key outside the namespace".into(),
-                )),
+                None => {
+                    Err(KvError::Rejected("the backend listed a key outside the namespace".into()))
+                }
             })
             .collect::<Result<_, _>>()?;
-        Ok(KeyPage {
-            keys,
-            cursor: page.cursor,
-        })
+        Ok(KeyPage { keys, cursor: page.cursor })
     }
 }
 

@@ -81,10 +81,7 @@ pub enum OpenError {
 /// runtime.
 pub async fn open(url: &str) -> Result<Arc<dyn Backend>, OpenError> {
     let scheme_error = || OpenError::Scheme { url: url.into() };
-    let place_error = |advice| OpenError::Place {
-        url: url.into(),
-        advice,
-    };
+    let place_error = |advice| OpenError::Place { url: url.into(), advice };
     let (scheme, rest) = url.split_once(':').ok_or_else(scheme_error)?;
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let options = ::url::form_urlencoded::parse(query.as_bytes());
@@ -108,9 +105,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Backend>, OpenError> {
                 Some(absolute) if absolute.starts_with('/') => absolute,
                 None => return Err(place_error("name a directory, as in file:data")),
                 Some(_) => {
-                    return Err(place_error(
-                        "write file:DIR or file:///DIR, there are no hosts",
-                    ));
+                    return Err(place_error("write file:DIR or file:///DIR, there are no hosts"));
                 }
             };
             let mut file = FileOptions::default();
@@ -158,10 +153,7 @@ mod tests {
             ("data", "\"data\" names no known kind"),
             ("redid://x", "\"redid://x\" names no known kind"),
             ("memory:x", "memory: takes no path"),
-            (
-                "memory:?sync=none",
-                "memory: has no option \"sync\": it has none",
-            ),
+            ("memory:?sync=none", "memory: has no option \"sync\": it has none"),
             ("file:", "as in file:data"),
             ("file:?sync=none", "as in file:data"),
             ("file://host/dir", "there are no hosts"),

@@ -1,6 +1,6 @@
 //! The one write that commits, and what may happen around it.
 
-use futures::executor::block_on;
+use futures_executor::block_on;
 
 use super::scripted::{Act, Bed, able, chunked, content};
 use crate::body::SliceSource;

@@ -1,6 +1,6 @@
 //! Platforms that cannot do everything.
 
-use futures::executor::block_on;
+use futures_executor::block_on;
 
 use super::scripted::{Act, Bed, able, chunked, content};
 use crate::body::SliceSource;
@@ -79,7 +79,10 @@ fn a_body_of_unknown_size_that_needs_too_many_operations_is_given_up() {
     let bed = Bed::new(KvLimits { operations_max: Some(30), ..able() });
     let body = content(40 * 65_536);
     let error = bed.put("a", &body).unwrap_err();
-    assert!(matches!(&error, Error::LimitExceeded(why) if why.contains("announce its size")), "{error}");
+    assert!(
+        matches!(&error, Error::LimitExceeded(why) if why.contains("announce its size")),
+        "{error}"
+    );
     assert!(bed.kv.keys("m/").is_empty());
     assert!(bed.kv.asked.borrow().len() <= 30, "{}", bed.kv.asked.borrow().len());
 }

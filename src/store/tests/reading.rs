@@ -1,6 +1,6 @@
 //! Chunks on their way back.
 
-use futures::executor::block_on;
+use futures_executor::block_on;
 
 use super::scripted::{Act, Bed, able, chunked, content};
 use crate::body::SliceSource;
@@ -116,7 +116,9 @@ fn verify_names_everything_that_is_wrong() {
     let report = block_on(bed.store.verify("a")).unwrap();
     assert_eq!((report.chunks, report.problems.len()), (8, 3));
     for (problem, part) in report.problems.iter().zip([
-        "chunk 1 (c/", "chunk 3 (c/", "has 64536 bytes in place of 65536",
+        "chunk 1 (c/",
+        "chunk 3 (c/",
+        "has 64536 bytes in place of 65536",
     ]) {
         assert!(problem.contains(part), "{problem}");
     }

@@ -8,14 +8,12 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use futures::executor::block_on;
+use futures_executor::block_on;
 
 use crate::body::{SliceSource, Source};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::kv::{
-    Condition, Entry, KeyPage, Kv, KvError, KvLimits, ListedKey, Outcome, SetOptions,
-};
+use crate::kv::{Condition, Entry, KeyPage, Kv, KvError, KvLimits, ListedKey, Outcome, SetOptions};
 use crate::object::{GetOptions, ObjectInfo, PutOptions};
 use crate::range::Span;
 use crate::store::Store;
@@ -109,7 +107,12 @@ impl ScriptedKv {
         self.put_value(key, &value);
     }
 
-    async fn begin(&self, verb: &'static str, key: &str, durable: bool) -> Result<Option<Act>, KvError> {
+    async fn begin(
+        &self,
+        verb: &'static str,
+        key: &str,
+        durable: bool,
+    ) -> Result<Option<Act>, KvError> {
         let asked = Asked { verb, key: key.to_string(), durable };
         let act = self.rule.borrow_mut().as_mut().and_then(|rule| rule(&asked));
         self.asked.borrow_mut().push(asked);
@@ -180,7 +183,12 @@ impl Kv for Rc<ScriptedKv> {
         if matches!(act, Some(Act::LoseAnswer)) { Err(lost()) } else { Ok(Outcome::Done) }
     }
 
-    async fn list_keys(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<KeyPage, KvError> {
+    async fn list_keys(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<KeyPage, KvError> {
         self.begin("list", prefix, false).await?;
         let limit = self.page_keys_max.get().min(limit as usize);
         let after = |key: &&String| cursor.is_none_or(|cursor| key.as_str() > cursor);
@@ -190,7 +198,10 @@ impl Kv for Rc<ScriptedKv> {
         page.truncate(limit);
         Ok(KeyPage {
             cursor: more.then(|| page.last().map(|key| key.to_string())).flatten(),
-            keys: page.iter().map(|key| ListedKey { key: key.to_string(), summary: None }).collect(),
+            keys: page
+                .iter()
+                .map(|key| ListedKey { key: key.to_string(), summary: None })
+                .collect(),
         })
     }
 }
@@ -313,11 +324,7 @@ impl Bed {
 
 /// Options that put everything in chunks of 64 KiB.
 pub fn chunked() -> PutOptions {
-    PutOptions {
-        inline_bytes_max: Some(0),
-        chunk_bytes_max: Some(65_536),
-        ..PutOptions::default()
-    }
+    PutOptions { inline_bytes_max: Some(0), chunk_bytes_max: Some(65_536), ..PutOptions::default() }
 }
 
 /// Bytes that differ from each other.

@@ -73,9 +73,8 @@ fn an_empty_object_and_a_short_one_are_one_set() {
     for size in [0, 1, 1000, 200_000] {
         let bed = Bed::new(able());
         let body = content(size);
-        let info = bed
-            .put_from("a", SliceSource::new(&body, 4096), &PutOptions::default())
-            .unwrap();
+        let info =
+            bed.put_from("a", SliceSource::new(&body, 4096), &PutOptions::default()).unwrap();
         assert_eq!((bed.kv.asked("set").len(), info.chunks), (1, 0), "{size} bytes");
         assert_eq!(bed.read("a"), (body, Ok(())));
     }
@@ -141,7 +140,10 @@ fn a_put_that_fails_commits_nothing_and_condemns_its_own_segment() {
     bed.put("a", &old).unwrap();
     let body = content(300_000);
     let error = bed.put_from("a", Broken(SliceSource::new(&body, 9_999)), &chunked()).unwrap_err();
-    assert!(matches!(&error, Error::BodyMismatch(why) if why.contains("the disk fell out")), "{error}");
+    assert!(
+        matches!(&error, Error::BodyMismatch(why) if why.contains("the disk fell out")),
+        "{error}"
+    );
     assert_eq!(bed.read("a"), (old, Ok(())));
     let condemned: Vec<bool> = (0..2).map(|at| record(&bed, at).condemned_at.is_some()).collect();
     assert_eq!(condemned.iter().filter(|condemned| **condemned).count(), 1);
@@ -153,11 +155,8 @@ fn a_body_of_another_length_than_announced_is_refused() {
     for (announced, part) in [(99_999, "longer than"), (100_001, "ended after 100000 of")] {
         let body = content(100_000);
         for inline in [0, 1 << 20] {
-            let options = PutOptions {
-                size: Some(announced),
-                inline_bytes_max: Some(inline),
-                ..chunked()
-            };
+            let options =
+                PutOptions { size: Some(announced), inline_bytes_max: Some(inline), ..chunked() };
             let error = bed.put_from("a", SliceSource::new(&body, 4096), &options).unwrap_err();
             assert!(matches!(&error, Error::BodyMismatch(why) if why.contains(part)), "{error}");
         }

@@ -91,10 +91,7 @@ impl Attribute {
 
 /// Whether the file system of `file`, an empty one, takes such attributes.
 pub(super) fn are_supported(file: &File) -> Result<bool, Error> {
-    let probe = Attribute {
-        version: "0".repeat(32),
-        expires_ms: None,
-    };
+    let probe = Attribute { version: "0".repeat(32), expires_ms: None };
     match probe.write(file) {
         Ok(()) => Ok(true),
         Err(error) => match error.kind() {

@@ -50,11 +50,7 @@ struct Waiting {
 impl Pending {
     /// Nothing that waits; the values will lie below `data`.
     pub(super) fn new(data: PathBuf) -> Self {
-        Self {
-            data,
-            waiting: Mutex::default(),
-            order: RwLock::default(),
-        }
+        Self { data, waiting: Mutex::default(), order: RwLock::default() }
     }
 
     /// Adds a value that has been named: its file, unless that is on disk
@@ -190,9 +186,6 @@ mod tests {
         File::create(directory.path().join("file")).unwrap();
         assert!(pending.write_names(&[blocked]).is_err());
         let error = pending.settle().unwrap_err();
-        assert!(
-            error.to_string().contains("open the store again"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("open the store again"), "{error}");
     }
 }

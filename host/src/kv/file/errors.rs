@@ -40,11 +40,7 @@ pub(super) fn reason(error: &Error) -> String {
 /// What only its owner can mend is rejected. All else, a failing disk and a lack
 /// of file handles among it, may work when tried again, and tries are bounded.
 pub(super) fn kv_error(error: &Error, doing: &str, directory: &Path) -> KvError {
-    let line = format!(
-        "cannot {doing} in {}: {}",
-        directory.display(),
-        reason(error)
-    );
+    let line = format!("cannot {doing} in {}: {}", directory.display(), reason(error));
     match advice(error.kind()) {
         Some(_) => KvError::Rejected(line),
         None => KvError::Unavailable(line),
@@ -67,11 +63,7 @@ mod tests {
             (23, false), // ENFILE
         ] {
             let error = kv_error(&Error::from_raw_os_error(number), "write", directory);
-            assert_eq!(
-                matches!(error, KvError::Rejected(_)),
-                rejected,
-                "{number}: {error}"
-            );
+            assert_eq!(matches!(error, KvError::Rejected(_)), rejected, "{number}: {error}");
             assert!(error.to_string().starts_with("cannot write in /store: "));
         }
     }

@@ -97,19 +97,9 @@ fn list_within(
         KvError::Rejected("the cursor is not one that a listing here returned".into())
     })?;
     let (path, known) = names::directory_path(prefix);
-    let root = Found {
-        key: known.into(),
-        is_value: false,
-        path,
-    };
-    let mut walk = Walk {
-        data,
-        prefix,
-        from,
-        entries_max,
-        found: BTreeSet::from([root]),
-        horizon: None,
-    };
+    let root = Found { key: known.into(), is_value: false, path };
+    let mut walk =
+        Walk { data, prefix, from, entries_max, found: BTreeSet::from([root]), horizon: None };
     walk.page(limit)
 }
 
@@ -129,10 +119,7 @@ impl Walk<'_> {
                 let last = keys.last().map(|last| format!("a{}", last.key));
                 return Ok(KeyPage { keys, cursor: last });
             }
-            keys.push(ListedKey {
-                key: next.key,
-                summary: None,
-            });
+            keys.push(ListedKey { key: next.key, summary: None });
         }
         let cursor = self.horizon.take().map(|end| format!("f{end}"));
         Ok(KeyPage { keys, cursor })
@@ -177,11 +164,7 @@ impl Walk<'_> {
                 false => file_type.is_dir(),
             };
             if is_ours {
-                self.remember(Found {
-                    key,
-                    is_value,
-                    path,
-                });
+                self.remember(Found { key, is_value, path });
             }
         }
         Ok(())

@@ -20,10 +20,7 @@ pub(super) fn open(directory: &Path, options: &FileOptions) -> Result<Store, Ope
     let directory = &std::path::absolute(directory)
         .map_err(|error| refused(directory, errors::reason(&error)))?;
     if fs::metadata(directory).is_ok_and(|found| !found.is_dir()) {
-        return Err(refused(
-            directory,
-            "it is not a directory; name another one".into(),
-        ));
+        return Err(refused(directory, "it is not a directory; name another one".into()));
     }
     prepare(directory, options).map_err(|error| refused(directory, errors::reason(&error)))
 }
@@ -54,10 +51,9 @@ fn prepare(directory: &Path, options: &FileOptions) -> Result<Store, Error> {
         memory_bytes_max: options.memory_bytes_max,
     };
     store.lock("").map_err(|error| match error.kind() {
-        ErrorKind::Unsupported => Error::new(
-            error.kind(),
-            format!("files cannot be locked there ({error})"),
-        ),
+        ErrorKind::Unsupported => {
+            Error::new(error.kind(), format!("files cannot be locked there ({error})"))
+        }
         _ => error,
     })?;
     Ok(store)

@@ -43,10 +43,7 @@ impl Store {
             None if end - start == value.bytes => blake3::hash(&bytes).to_hex().to_string(),
             None => attribute::digest(&value.file, value.bytes)?,
         };
-        Ok(Some(Entry {
-            value: bytes.into(),
-            version: Some(version),
-        }))
+        Ok(Some(Entry { value: bytes.into(), version: Some(version) }))
     }
 
     /// Whether the condition holds of the value at `path`; lasting only under the

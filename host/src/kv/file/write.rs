@@ -126,20 +126,13 @@ impl Store {
     fn temporary(&self, value: &[u8], ttl_seconds: Option<u32>) -> Result<Temporary, Error> {
         let path = self.tmp.join(attribute::random_name()?);
         let mut file = File::create_new(&path)?;
-        let path = Unnamed {
-            path,
-            is_named: false,
-        };
+        let path = Unnamed { path, is_named: false };
         file.write_all(value)?;
         if self.attributes {
             let ttl_seconds = ttl_seconds.map(|seconds| seconds.max(TTL_SECONDS_MIN));
             Attribute::new(ttl_seconds)?.write(&file)?;
         }
-        Ok(Temporary {
-            file,
-            path,
-            is_on_disk: false,
-        })
+        Ok(Temporary { file, path, is_on_disk: false })
     }
 }
 

@@ -1,0 +1,73 @@
+//! The store itself, over files, as a Rust program would use it.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chunk_store::kv::KvLimits;
+use chunk_store::object::{GetOptions, PutOptions};
+use chunk_store_host::ChunkStore;
+use chunk_store_host::kv::Backend as _;
+use chunk_store_host::kv::file::{Durability, FileBackend, FileOptions};
+
+async fn backend(directory: &Path) -> Result<FileBackend, Box<dyn Error>> {
+    // What `file:DIR?sync=none` opens.
+    let options = FileOptions { durability: Durability::None, ..FileOptions::default() };
+    Ok(FileBackend::open(directory, options).await?)
+}
+
+/// What the backend can hold: the plan depends on it.
+pub async fn limits(directory: &Path) -> Result<KvLimits, Box<dyn Error>> {
+    Ok(backend(directory).await?.limits())
+}
+
+/// What one put and one get took.
+pub struct Took {
+    /// The put, from the opening of the source to the commit.
+    pub put: Duration,
+    /// The get, to the last byte.
+    pub get: Duration,
+    /// The most memory that the guest has had, in bytes.
+    pub guest_memory_bytes: usize,
+}
+
+/// Stores `source` in an empty `directory`, and reads it back.
+pub async fn put_and_get(
+    source: &Path,
+    size: u64,
+    digest: &blake3::Hash,
+    chunks: u64,
+    directory: &Path,
+) -> Result<Took, Box<dyn Error>> {
+    let store = ChunkStore::new(Arc::new(backend(directory).await?))?;
+    // Starts the instance: there is no such object.
+    store.head("object", None).await.expect_err("the directory is new");
+
+    let begun = Instant::now();
+    let mut file = tokio::fs::File::open(source).await?;
+    file.set_max_buf_size(1 << 20);
+    let options = PutOptions { size: Some(size), ..PutOptions::default() };
+    let info = store.put("object", file, options).await?;
+    let put = begun.elapsed();
+    let expected = format!("blake3:{digest}");
+    if info.digest != expected || u64::from(info.chunks) != chunks {
+        return Err(format!(
+            "the store put {} in {} chunks; that should be {expected} in {chunks}",
+            info.digest, info.chunks
+        )
+        .into());
+    }
+
+    let begun = Instant::now();
+    let mut reader = store.get("object", GetOptions::default()).await?;
+    let mut bytes = 0;
+    while let Some(piece) = reader.next().await {
+        bytes += piece?.len() as u64;
+    }
+    let get = begun.elapsed();
+    if bytes != size {
+        return Err(format!("the store gave {bytes} bytes back in place of {size}").into());
+    }
+    Ok(Took { put, get, guest_memory_bytes: store.guest_memory_bytes() })
+}

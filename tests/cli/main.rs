@@ -1,0 +1,11 @@
+//! The command line, as a process: what it prints, how it ends, what it leaves behind.
+//!
+//! The program is built once, by the cargo that runs the tests, and run on empty
+//! directories with an environment of its own.
+
+mod commands;
+mod damage;
+mod failures;
+mod large;
+mod processes;
+mod program;

@@ -1,0 +1,13 @@
+//! The rules, by what they are about.
+
+pub mod bodies;
+pub mod descriptions;
+pub mod expiry;
+pub mod listing;
+pub mod many;
+pub mod overwriting;
+pub mod preconditions;
+pub mod ranges;
+pub mod refusals;
+pub mod round_trip;
+pub mod verify;

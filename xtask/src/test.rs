@@ -1,0 +1,44 @@
+//! Every check and every test there is, the quick ones first.
+
+use crate::Result;
+use crate::prepare::{self, TARGET};
+use crate::step::{Step, target};
+
+/// Runs them; the first that fails ends it.
+pub fn run() -> Result {
+    prepare::run()?;
+    for step in steps() {
+        step.run()?;
+    }
+    Ok(())
+}
+
+fn steps() -> [Step; 8] {
+    // Where host/build.rs compiles the component: what it needs is checked once.
+    let component = target().join("component");
+    let component = component.as_os_str();
+    let fuzz = target().join("fuzz");
+    [
+        Step::cargo("format", "fmt --all --check"),
+        Step::cargo("format of the fuzz targets", "fmt --manifest-path fuzz/Cargo.toml --check"),
+        Step::cargo("lints of the component", "clippy --release --package chunk-store --lib")
+            .args(["--target", TARGET, "--target-dir"])
+            .args([component])
+            .args(["--", "-D", "warnings"]),
+        // Without libFuzzer itself, which needs a C++ compiler and is linked by
+        // cargo-fuzz only.
+        Step::cargo("fuzz targets compile", "check --manifest-path fuzz/Cargo.toml")
+            .args(["--no-default-features", "--locked", "--target-dir"])
+            .args([fuzz.as_os_str()])
+            .env("RUSTFLAGS", None),
+        Step::cargo("lints", "clippy --release --workspace --all-targets -- -D warnings"),
+        // Libraries only: the documentation of the program `chunk-store` would take the
+        // place of the library's.
+        Step::cargo("documentation", "doc --release --workspace --no-deps --lib")
+            .env("RUSTDOCFLAGS", Some("-D warnings")),
+        // The features of the tests, so that they need not be built again; this leaves
+        // the program where the tests of the command line look for it.
+        Step::cargo("build", "build --release --workspace --all-targets"),
+        Step::cargo("tests", "test --release --workspace"),
+    ]
+}
