@@ -17,5 +17,7 @@ pub fn keep_freed_memory() {
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, KEPT_BYTES);
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
+        // Buffers are made in one thread and freed in another: one pool for all.
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }

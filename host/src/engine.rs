@@ -8,9 +8,10 @@ use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p3::bindings::{clocks, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 
-use crate::bindings::{StorePre, kv};
+use crate::bindings::StorePre;
 use crate::error::Error;
-use crate::instance::{ServedKv, State};
+use crate::instance::State;
+use crate::served;
 
 /// What is needed to make instances.
 pub(crate) struct Compiled {
@@ -38,7 +39,7 @@ fn compile() -> wasmtime::Result<Compiled> {
     let engine = Engine::new(&config)?;
     let component = Component::new(&engine, crate::COMPONENT)?;
     let mut linker = Linker::new(&engine);
-    kv::add_to_linker::<_, ServedKv>(&mut linker, |state| state)?;
+    served::add_to_linker(&mut linker)?;
     clocks::types::add_to_linker::<_, WasiClocks>(&mut linker, State::clocks)?;
     clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(&mut linker, State::clocks)?;
     clocks::system_clock::add_to_linker::<_, WasiClocks>(&mut linker, State::clocks)?;

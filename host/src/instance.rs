@@ -11,13 +11,13 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
-use wasmtime::component::{Accessor, HasData};
+use wasmtime::component::Accessor;
 use wasmtime::{ResourceLimiter, Store};
 use wasmtime_wasi::ResourceTable;
 use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView, WasiClocksView};
 use wasmtime_wasi::random::{WasiRandomCtx, WasiRandomView};
 
-use crate::bindings::{self, kv};
+use crate::bindings;
 use crate::engine;
 use crate::error::Error;
 use crate::kv::Backend;
@@ -187,7 +187,7 @@ impl ResourceLimiter for MemoryLimiter {
 
 /// What an instance is served from.
 pub(crate) struct State {
-    backend: Arc<dyn Backend>,
+    pub backend: Arc<dyn Backend>,
     memory: MemoryLimiter,
     clocks: WasiClocksCtx,
     random: WasiRandomCtx,
@@ -203,63 +203,5 @@ impl WasiClocksView for State {
 impl WasiRandomView for State {
     fn random(&mut self) -> &mut WasiRandomCtx {
         &mut self.random
-    }
-}
-
-/// Serves the guest's `kv` from the backend.
-pub(crate) struct ServedKv;
-
-impl HasData for ServedKv {
-    type Data<'a> = &'a mut State;
-}
-
-fn backend<T>(accessor: &Accessor<T, ServedKv>) -> Arc<dyn Backend> {
-    accessor.with(|mut access| access.get().backend.clone())
-}
-
-impl kv::Host for State {
-    fn get_limits(&mut self) -> kv::Limits {
-        self.backend.limits().into()
-    }
-}
-
-impl<T: Send + 'static> kv::HostWithStore<T> for ServedKv {
-    async fn get(
-        accessor: &Accessor<T, Self>,
-        key: String,
-        part: Option<kv::Span>,
-    ) -> Result<Option<kv::Entry>, kv::Error> {
-        let part = part.map(|kv::Span { start, end }| chunk_store::range::Span { start, end });
-        if part.is_some_and(|part| part.start > part.end) {
-            return Err(kv::Error::Rejected("the span runs backwards".to_string()));
-        }
-        let entry = backend(accessor).get(&key, part).await?;
-        Ok(entry.map(Into::into))
-    }
-
-    async fn set(
-        accessor: &Accessor<T, Self>,
-        key: String,
-        value: Vec<u8>,
-        options: kv::SetOptions,
-    ) -> Result<kv::Outcome, kv::Error> {
-        Ok(backend(accessor).set(&key, value.into(), options.into()).await?.into())
-    }
-
-    async fn delete(
-        accessor: &Accessor<T, Self>,
-        key: String,
-        condition: Option<kv::Condition>,
-    ) -> Result<kv::Outcome, kv::Error> {
-        Ok(backend(accessor).delete(&key, condition.map(Into::into)).await?.into())
-    }
-
-    async fn list_keys(
-        accessor: &Accessor<T, Self>,
-        prefix: String,
-        cursor: Option<String>,
-        limit: u32,
-    ) -> Result<kv::KeyPage, kv::Error> {
-        Ok(backend(accessor).list_keys(&prefix, cursor.as_deref(), limit).await?.into())
     }
 }

@@ -27,6 +27,7 @@ mod engine;
 mod error;
 mod instance;
 pub mod kv;
+mod served;
 mod store;
 
 pub use allocator::keep_freed_memory;

@@ -51,10 +51,7 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 async fn a_file_holds_the_value_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let backend = open(directory.path()).await;
-    let options = || SetOptions {
-        ttl_seconds: Some(1000),
-        ..SetOptions::default()
-    };
+    let options = || SetOptions { ttl_seconds: Some(1000), ..SetOptions::default() };
     for (key, value) in [("c/5eg/00000000", "raw bytes"), ("m/videos/a.mp4", "{}")] {
         backend.set(key, value.into(), options()).await.unwrap();
     }
@@ -80,9 +77,8 @@ async fn no_key_leads_out_of_the_directory() {
         put(&backend, key, "value").await;
     }
     let found = files(outside.path());
-    let (values, others): (Vec<_>, Vec<_>) = found
-        .keys()
-        .partition(|path| path.starts_with(directory.join("data")));
+    let (values, others): (Vec<_>, Vec<_>) =
+        found.keys().partition(|path| path.starts_with(directory.join("data")));
     assert_eq!(values.len(), keys.len());
     for path in others {
         assert!(path.starts_with(directory.join("locks")), "{path:?}");
@@ -102,10 +98,8 @@ async fn instances_on_one_directory_are_one_store() {
     let entry = two.get("key", None).await.unwrap().unwrap();
     assert_eq!(entry.value, "from one");
     put(&two, "key", "from two").await;
-    let options = SetOptions {
-        condition: entry.version.map(Condition::VersionIs),
-        ..SetOptions::default()
-    };
+    let options =
+        SetOptions { condition: entry.version.map(Condition::VersionIs), ..SetOptions::default() };
     let set = one.set("key", "late".into(), options).await;
     assert_eq!(set, Ok(Outcome::Stale));
     let writers = [one.clone(), two.clone(), one.clone(), two].into_iter();
@@ -168,10 +162,7 @@ async fn a_read_removes_nothing() {
     if backend.limits().ttl_seconds_min.is_none() {
         panic!("the directory for temporary files needs extended attributes for this test");
     }
-    let options = SetOptions {
-        ttl_seconds: Some(1),
-        ..SetOptions::default()
-    };
+    let options = SetOptions { ttl_seconds: Some(1), ..SetOptions::default() };
     backend.set("key", "value".into(), options).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert_eq!(backend.get("key", None).await, Ok(None));

@@ -43,31 +43,19 @@ pub async fn file() -> Subject {
 }
 
 pub async fn file_without_sync() -> Subject {
-    in_directory(FileOptions {
-        durability: Durability::None,
-        ..FileOptions::default()
-    })
-    .await
+    in_directory(FileOptions { durability: Durability::None, ..FileOptions::default() }).await
 }
 
 /// As on a file system that has no extended attributes.
 pub async fn file_without_attributes() -> Subject {
-    in_directory(FileOptions {
-        attributes: false,
-        ..FileOptions::default()
-    })
-    .await
+    in_directory(FileOptions { attributes: false, ..FileOptions::default() }).await
 }
 
 async fn in_directory(options: FileOptions) -> Subject {
     let directory = tempfile::tempdir().unwrap();
     let path: PathBuf = directory.path().into();
     let open: Open = Box::new(move || Box::pin(open_directory(path.clone(), options.clone())));
-    Subject {
-        backend: open().await,
-        open,
-        _directory: Some(directory),
-    }
+    Subject { backend: open().await, open, _directory: Some(directory) }
 }
 
 async fn open_directory(path: impl AsRef<Path>, options: FileOptions) -> Arc<dyn Backend> {

@@ -3,9 +3,11 @@
 //!
 //! A rule is one function, a backend one constructor of a [`subject::Subject`]; both
 //! are listed below, once, and every pair of them is a test of its own. What becomes
-//! of damaged files is in `damage`, what of a guest that traps in `traps`.
+//! of damaged files is in `damage`, what of a guest that traps in `traps`, what a guest
+//! needs at most in `memory`.
 
 mod damage;
+mod memory;
 mod rules;
 mod subject;
 mod traps;
@@ -111,7 +113,6 @@ mod on {
                 puts_and_gets_at_once_are_right_in_little_memory,
                 an_object_is_relayed_under_another_key,
                 readers_dropped_in_the_middle_take_nothing_along,
-                memory_does_not_grow_with_the_object,
             ],
             refusals: [
                 keys_that_cannot_be,

@@ -17,7 +17,7 @@ use super::output::{Output, pace};
 use super::transfer::Transfer;
 
 /// Files are read in pieces of this size, on a thread of their own.
-const READ_BYTES: usize = 1 << 20;
+const READ_BYTES: usize = 2 << 20;
 
 /// What `--json` says: the object, and what it took to store it.
 #[derive(Serialize)]

@@ -9,10 +9,7 @@ use chunk_store_host::kv::Backend;
 use crate::subject::Subject;
 
 fn only_if(condition: Condition) -> SetOptions {
-    SetOptions {
-        condition: Some(condition),
-        ..SetOptions::default()
-    }
+    SetOptions { condition: Some(condition), ..SetOptions::default() }
 }
 
 async fn set_if(
@@ -38,9 +35,7 @@ async fn has_conditions(subject: &Subject) -> bool {
     subject.put("unversioned", "").await;
     assert_eq!(subject.entry("unversioned").await.unwrap().version, None);
     for condition in [Condition::Absent, Condition::VersionIs("1".into())] {
-        let set = subject
-            .set("k", "".into(), only_if(condition.clone()))
-            .await;
+        let set = subject.set("k", "".into(), only_if(condition.clone())).await;
         assert!(matches!(set, Err(KvError::Rejected(_))), "{set:?}");
         let deleted = subject.delete("k", Some(condition)).await;
         assert!(matches!(deleted, Err(KvError::Rejected(_))), "{deleted:?}");

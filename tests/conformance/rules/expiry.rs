@@ -8,10 +8,7 @@ use chunk_store::kv::{Condition, Outcome, SetOptions};
 use crate::subject::Subject;
 
 fn living(ttl_seconds: u32) -> SetOptions {
-    SetOptions {
-        ttl_seconds: Some(ttl_seconds),
-        ..SetOptions::default()
-    }
+    SetOptions { ttl_seconds: Some(ttl_seconds), ..SetOptions::default() }
 }
 
 /// Waits until a value that was set to live so many seconds has ended.
@@ -75,10 +72,7 @@ pub async fn an_expired_value_is_absent(subject: &Subject) {
     }
     assert_eq!(subject.value("key").await, None);
     let condition = limits.conditional_write.then_some(Condition::Absent);
-    let options = SetOptions {
-        condition,
-        ..SetOptions::default()
-    };
+    let options = SetOptions { condition, ..SetOptions::default() };
     subject.put_with("key", "next", options).await;
     assert_eq!(subject.value("key").await, Some("next".into()));
     if let Some(version) = version {

@@ -52,10 +52,7 @@ pub async fn a_value_over_the_limit_is_rejected(subject: &Subject) {
 pub async fn a_summary_over_the_limit_is_rejected(subject: &Subject) {
     subject.put("key", "old").await;
     let bytes = subject.limits().summary_bytes_max as usize + 1;
-    let options = SetOptions {
-        summary: Some(vec![b'x'; bytes].into()),
-        ..SetOptions::default()
-    };
+    let options = SetOptions { summary: Some(vec![b'x'; bytes].into()), ..SetOptions::default() };
     assert_rejected(subject, "key", "new".into(), options).await;
     assert_eq!(subject.value("key").await, Some("old".into()));
 }

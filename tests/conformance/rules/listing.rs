@@ -46,11 +46,7 @@ pub async fn pages_of_every_size_give_the_same_keys(subject: &Subject) {
     let keys = with_awkward_keys(subject).await;
     for limit in [1, 2, 3, 7, keys.len() as u32 - 1, keys.len() as u32] {
         assert_eq!(subject.keys("", limit).await, keys, "{limit} to a page");
-        let of_a: Vec<String> = keys
-            .iter()
-            .filter(|key| key.starts_with("a/"))
-            .cloned()
-            .collect();
+        let of_a: Vec<String> = keys.iter().filter(|key| key.starts_with("a/")).cloned().collect();
         assert_eq!(subject.keys("a/", limit).await, of_a, "{limit} to a page");
     }
 }
@@ -144,10 +140,7 @@ pub async fn a_summary_is_listed_with_its_key(subject: &Subject) {
     assert_eq!(summary().await.filter(|found| !found.is_empty()), wanted);
     if keeps {
         let longest = Bytes::from(vec![7; bytes_max as usize]);
-        let options = SetOptions {
-            summary: Some(longest.clone()),
-            ..SetOptions::default()
-        };
+        let options = SetOptions { summary: Some(longest.clone()), ..SetOptions::default() };
         subject.put_with("key", "", options).await;
         assert_eq!(summary().await, Some(longest));
     }

@@ -38,11 +38,7 @@ pub async fn a_span_is_cut_to_the_value(subject: &Subject) {
 pub async fn a_span_of_the_empty_value_is_empty(subject: &Subject) {
     subject.put("empty", "").await;
     for (start, end) in [(0, 0), (0, 1), (5, 9), (0, u64::MAX)] {
-        assert!(
-            part(subject, "empty", Span::new(start, end))
-                .await
-                .is_empty()
-        );
+        assert!(part(subject, "empty", Span::new(start, end)).await.is_empty());
     }
 }
 

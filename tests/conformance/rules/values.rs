@@ -68,10 +68,7 @@ pub async fn deleting_what_is_not_there_is_done(subject: &Subject) {
 }
 
 pub async fn a_durable_set_keeps_what_came_before_it(subject: &Subject) {
-    let durable = || SetOptions {
-        durable: true,
-        ..SetOptions::default()
-    };
+    let durable = || SetOptions { durable: true, ..SetOptions::default() };
     // More than any backend lets wait.
     for count in 0..150 {
         let key = format!("c/{}/{count:08}", count % 3);

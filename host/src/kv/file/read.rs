@@ -5,11 +5,12 @@
 
 use std::fs::File;
 use std::io::{Error, ErrorKind};
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use chunk_store::kv::{Condition, Entry, KvError};
 use chunk_store::range::Span;
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 
 use super::Store;
 use super::attribute::{self, Attribute};
@@ -36,8 +37,7 @@ impl Store {
         };
         let span = part.unwrap_or(Span::new(0, value.bytes));
         let (start, end) = (span.start.min(value.bytes), span.end.min(value.bytes));
-        let mut bytes = vec![0; (end - start) as usize];
-        value.file.read_exact_at(&mut bytes, start)?;
+        let bytes = read_at(&value.file, start, (end - start) as usize)?;
         let version = match value.version {
             Some(version) => version,
             None if end - start == value.bytes => blake3::hash(&bytes).to_hex().to_string(),
@@ -86,4 +86,19 @@ impl Store {
             version: attribute.map(|attribute| attribute.version),
         }))
     }
+}
+
+/// `count` bytes from `start`, read into memory that was not zeroed before.
+fn read_at(file: &File, start: u64, count: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(count);
+    while bytes.len() < count {
+        let offset = start + bytes.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut bytes), offset) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(count);
+    Ok(bytes)
 }

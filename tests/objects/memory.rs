@@ -1,0 +1,95 @@
+//! The guest's memory does not grow with the object.
+//!
+//! How much of its budget a guest uses depends on how far the body runs ahead of the
+//! store below; so here the store below is always the slower one, and the figures are
+//! those of a full budget.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
+use chunk_store::object::{GetOptions, PutOptions};
+use chunk_store::range::Span;
+use chunk_store_host::ChunkStore;
+use chunk_store_host::kv::memory::MemoryBackend;
+use chunk_store_host::kv::{Backend, MEMORY_BYTES_MAX_DEFAULT};
+use chunk_store_tests::body::Body;
+use chunk_store_tests::random::bytes;
+
+use crate::subject::in_time;
+
+const MIB: u64 = 1 << 20;
+
+/// What one instance may have with the default limits of a backend.
+const GUEST_BYTES_MAX: usize = 32 << 20;
+
+/// A backend that takes its time for each value.
+struct Slow(MemoryBackend);
+
+impl Slow {
+    async fn pause() {
+        // Longer than it takes to digest what fits in the budget.
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}
+
+#[async_trait]
+impl Backend for Slow {
+    fn limits(&self) -> KvLimits {
+        self.0.limits()
+    }
+
+    async fn get(&self, key: &str, part: Option<Span>) -> Result<Option<Entry>, KvError> {
+        Slow::pause().await;
+        self.0.get(key, part).await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, options: SetOptions) -> Result<Outcome, KvError> {
+        Slow::pause().await;
+        self.0.set(key, value, options).await
+    }
+
+    async fn delete(&self, key: &str, condition: Option<Condition>) -> Result<Outcome, KvError> {
+        self.0.delete(key, condition).await
+    }
+
+    async fn list_keys(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<KeyPage, KvError> {
+        self.0.list_keys(prefix, cursor, limit).await
+    }
+}
+
+/// What the guest has had after storing and reading so many bytes, announced or not.
+async fn guest_bytes(size: u64, announced: bool) -> usize {
+    let store = ChunkStore::new(Arc::new(Slow(MemoryBackend::new()))).unwrap();
+    let options = PutOptions { size: announced.then_some(size), ..PutOptions::default() };
+    let content = Bytes::from(bytes(size, size));
+    store.put("object", Body::of(content.clone()), options).await.unwrap();
+    let mut reader = store.get("object", GetOptions::default()).await.unwrap();
+    let mut read = 0;
+    while let Some(piece) = reader.next().await {
+        let piece = piece.unwrap();
+        assert!(piece == content[read..read + piece.len()], "at byte {read}");
+        read += piece.len();
+    }
+    assert_eq!(read as u64, size);
+    store.verify("object").await.unwrap();
+    store.guest_memory_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_many_times_as_long_takes_no_more() {
+    for announced in [false, true] {
+        let small = in_time(guest_bytes(48 * MIB, announced)).await;
+        let large = in_time(guest_bytes(240 * MIB, announced)).await;
+        assert!(large <= small + small / 10, "{large} bytes, where a short one took {small}");
+        assert!(large < GUEST_BYTES_MAX, "{large} bytes");
+        assert!(small as u64 > MEMORY_BYTES_MAX_DEFAULT / 2, "{small}: it was not under way");
+    }
+}
