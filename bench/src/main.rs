@@ -64,6 +64,8 @@ struct Args {
 }
 
 fn main() -> ExitCode {
+    // As the program `chunk-store` does.
+    chunk_store_host::keep_freed_memory();
     match run(&Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
