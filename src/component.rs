@@ -2,7 +2,7 @@
 //! module and nowhere else.
 
 mod convert;
-mod set_chunk;
+mod set;
 
 use std::time::Duration;
 
@@ -172,11 +172,7 @@ impl Kv for ImportedKv {
     }
 
     async fn set(&self, key: &str, value: Bytes, options: SetOptions) -> Result<Outcome, KvError> {
-        if options.condition.is_some() || options.summary.is_some() {
-            return Ok(imported::set(key.to_string(), value.into(), options.into()).await?.into());
-        }
-        let SetOptions { ttl_seconds, durable, .. } = options;
-        Ok(set_chunk::set_chunk(key.to_string(), value, ttl_seconds, durable).await?.into())
+        Ok(set::set(key.to_string(), value, options).await?.into())
     }
 
     async fn delete(&self, key: &str, condition: Option<Condition>) -> Result<Outcome, KvError> {

@@ -68,7 +68,10 @@ impl<K: Kv, C: Clock> Store<K, C> {
 
     /// The budget of the first limits that were asked for: it has to stay one.
     fn budget(&self, limits: &KvLimits) -> &Budget {
-        self.inner.budget.get_or_init(|| Budget::new(limits.memory_bytes_max))
+        self.inner.budget.get_or_init(|| {
+            reserve(limits.memory_bytes_max);
+            Budget::new(limits.memory_bytes_max)
+        })
     }
 
     /// Takes a share of the budget, or gives up when every operation has been stuck
@@ -99,6 +102,16 @@ impl<K: Kv, C: Clock> Store<K, C> {
         }
         key::check_object_key(key, limits.key_bytes_max)
     }
+}
+
+/// Has a guest's allocator take the memory of the budget from the host in one piece,
+/// so that the guest has the same size from first to last, and large buffers come
+/// out of one run. Nothing is touched: the host need not back it before it is used.
+fn reserve(bytes: u64) {
+    #[cfg(target_family = "wasm")]
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(bytes as usize)));
+    #[cfg(not(target_family = "wasm"))]
+    let _ = bytes;
 }
 
 /// Refuses a precondition on a write where it could not be kept.

@@ -1,15 +1,16 @@
 //! The store itself, over files, as a Rust program would use it.
 
 use std::error::Error;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chunk_store::kv::KvLimits;
 use chunk_store::object::{GetOptions, PutOptions};
-use chunk_store_host::ChunkStore;
 use chunk_store_host::kv::Backend as _;
 use chunk_store_host::kv::file::{Durability, FileBackend, FileOptions};
+use chunk_store_host::{Body, ChunkStore};
 
 async fn backend(directory: &Path) -> Result<FileBackend, Box<dyn Error>> {
     // What `file:DIR?sync=none` opens.
@@ -45,8 +46,7 @@ pub async fn put_and_get(
     store.head("object", None).await.expect_err("the directory is new");
 
     let begun = Instant::now();
-    let mut file = tokio::fs::File::open(source).await?;
-    file.set_max_buf_size(1 << 20);
+    let file = Body::blocking(File::open(source)?);
     let options = PutOptions { size: Some(size), ..PutOptions::default() };
     let info = store.put("object", file, options).await?;
     let put = begun.elapsed();

@@ -1,17 +1,18 @@
 //! Bodies between Rust's I/O and the guest's streams, both ways with back-pressure:
 //! a bounded channel, filled on one side and emptied on the other.
 
-use std::io;
+use std::io::{self, ErrorKind, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use chunk_store::object::{Content, ObjectInfo};
 use chunk_store::range::Span;
 use futures::channel::mpsc;
-use futures::{SinkExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc as pieces, oneshot};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
     Destination, FutureConsumer, Source, StreamConsumer, StreamProducer, StreamResult,
@@ -22,7 +23,7 @@ use crate::error::Error;
 use crate::instance::Instance;
 
 /// The source is read in pieces of up to this many bytes.
-const PIECE_BYTES: usize = 2 << 20;
+const PIECE_BYTES: usize = 4 << 20;
 
 /// So many pieces wait between source and guest, or guest and reader.
 const PIECES_WAITING: usize = 2;
@@ -30,38 +31,116 @@ const PIECES_WAITING: usize = 2;
 /// The end of a body: `Ok` if it was whole, or why not.
 pub(crate) type End = Result<(), String>;
 
-/// Reads a source ahead, in a task of its own; gives what the guest reads, how it
-/// ended, and what has to be kept for as long as somebody wants it: a body whose
-/// put was dropped ends as one that failed, so that it is not committed.
-pub(crate) fn read_ahead(
-    source: impl AsyncRead + Send + Unpin + 'static,
-) -> (mpsc::Receiver<Bytes>, oneshot::Receiver<End>, oneshot::Sender<()>) {
-    let (pieces, taken) = mpsc::channel(PIECES_WAITING);
-    let (end, ended) = oneshot::channel();
-    let (wanted, mut unwanted) = oneshot::channel::<()>();
-    tokio::spawn(async move {
-        let result = tokio::select! {
-            _ = &mut unwanted => Ok(()),
-            result = pump(source, pieces) => result,
-        };
-        // Asked again: it may have been dropped while the source was ending.
-        let given_up = unwanted.try_recv() == Err(oneshot::error::TryRecvError::Closed);
-        let result = if given_up { Err("its caller has given up".to_string()) } else { result };
-        // Nobody asks for the end of a body that was refused on the way.
-        let _ = end.send(result);
-    });
-    (taken, ended, wanted)
+/// What a put stores: read ahead of the guest, in a task or a thread of its own.
+pub struct Body {
+    pub(crate) pieces: pieces::Receiver<Vec<u8>>,
+    pub(crate) ended: oneshot::Receiver<End>,
+    /// Kept for as long as somebody wants the body: one whose put was dropped ends as
+    /// one that failed, so that it is not committed.
+    pub(crate) wanted: oneshot::Sender<()>,
 }
 
-async fn pump(
-    mut source: impl AsyncRead + Send + Unpin + 'static,
-    mut pieces: mpsc::Sender<Bytes>,
-) -> End {
+impl Body {
+    /// What an asynchronous reader gives. Needs a tokio runtime.
+    pub fn new(source: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        let (body, filler) = Self::channel();
+        tokio::spawn(filler.fill(source));
+        body
+    }
+
+    /// What a blocking reader gives, read on a thread of its own: the fastest way for
+    /// files, and the only one for standard input.
+    pub fn blocking(source: impl Read + Send + 'static) -> Self {
+        let (body, filler) = Self::channel();
+        // Without a thread the filler is dropped, and the body has failed.
+        let thread = std::thread::Builder::new().name("chunk-store body".to_string());
+        let _ = thread.spawn(move || filler.fill_blocking(source));
+        body
+    }
+
+    fn channel() -> (Self, Filler) {
+        let (sender, pieces) = pieces::channel(PIECES_WAITING);
+        let (end, ended) = oneshot::channel();
+        let (wanted, unwanted) = oneshot::channel();
+        (Self { pieces, ended, wanted }, Filler { pieces: sender, end, unwanted })
+    }
+}
+
+impl<R: AsyncRead + Send + Unpin + 'static> From<R> for Body {
+    fn from(source: R) -> Self {
+        Self::new(source)
+    }
+}
+
+/// The side of a body that is filled.
+struct Filler {
+    pieces: pieces::Sender<Vec<u8>>,
+    end: oneshot::Sender<End>,
+    unwanted: oneshot::Receiver<()>,
+}
+
+impl Filler {
+    async fn fill(mut self, mut source: impl AsyncRead + Unpin) {
+        let result = tokio::select! {
+            _ = &mut self.unwanted => Ok(()),
+            result = pump(&mut source, &self.pieces) => result,
+        };
+        self.finish(result);
+    }
+
+    fn fill_blocking(mut self, mut source: impl Read) {
+        let mut buffer = vec![0; PIECE_BYTES];
+        let mut filled = 0;
+        let result = loop {
+            match source.read(&mut buffer[filled..]) {
+                Ok(0) => break Ok(()),
+                Ok(_) if self.is_unwanted() => break Ok(()),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => break Err(error.to_string()),
+            }
+            if filled == PIECE_BYTES {
+                let piece = std::mem::replace(&mut buffer, vec![0; PIECE_BYTES]);
+                filled = 0;
+                if self.pieces.blocking_send(piece).is_err() {
+                    break Ok(());
+                }
+                continue;
+            }
+            // What a slow source has given goes on at once; a guest that is behind
+            // gets fuller pieces.
+            match self.pieces.try_reserve() {
+                Ok(place) => place.send(buffer[..std::mem::take(&mut filled)].to_vec()),
+                Err(TrySendError::Full(())) => {}
+                Err(TrySendError::Closed(())) => break Ok(()),
+            }
+        };
+        buffer.truncate(filled);
+        if filled > 0 {
+            // Fails if the guest wants no more; it has its reasons.
+            let _ = self.pieces.blocking_send(buffer);
+        }
+        self.finish(result);
+    }
+
+    fn is_unwanted(&mut self) -> bool {
+        self.unwanted.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+    }
+
+    /// Says how it ended; only then may the guest see that it did.
+    fn finish(mut self, result: End) {
+        let given_up = self.is_unwanted();
+        let end = if given_up { Err("its caller has given up".to_string()) } else { result };
+        let _ = self.end.send(end);
+    }
+}
+
+async fn pump(source: &mut (impl AsyncRead + Unpin), pieces: &pieces::Sender<Vec<u8>>) -> End {
     loop {
-        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
         match source.read_buf(&mut piece).await {
             Ok(0) => return Ok(()),
-            Ok(_) if pieces.send(piece.freeze()).await.is_err() => return Ok(()),
+            Ok(_) if pieces.send(piece).await.is_err() => return Ok(()),
             Ok(_) => {}
             Err(error) => return Err(error.to_string()),
         }
@@ -69,7 +148,7 @@ async fn pump(
 }
 
 /// Gives the guest what was read ahead.
-pub(crate) struct Pieces(pub mpsc::Receiver<Bytes>);
+pub(crate) struct Pieces(pub pieces::Receiver<Vec<u8>>);
 
 impl<D> StreamProducer<D> for Pieces {
     type Item = u8;
@@ -82,9 +161,9 @@ impl<D> StreamProducer<D> for Pieces {
         mut destination: Destination<'a, u8, Bytes>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        match self.0.poll_next_unpin(cx) {
+        match self.0.poll_recv(cx) {
             Poll::Ready(Some(piece)) => {
-                destination.set_buffer(piece);
+                destination.set_buffer(piece.into());
                 Poll::Ready(Ok(StreamResult::Completed))
             }
             Poll::Ready(None) => Poll::Ready(Ok(StreamResult::Dropped)),

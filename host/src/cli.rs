@@ -45,10 +45,6 @@ pub fn main() -> ExitCode {
             Ok(()) = tokio::signal::ctrl_c() => Ok(ExitCode::from(EXIT_INTERRUPTED)),
         }
     });
-    // Reads of standard input cannot be interrupted; do not wait for one. Nor is the
-    // runtime shut down below the guest, which would panic at its next timer: what is
-    // still under way ends with the process.
-    std::mem::forget(runtime);
     ended.unwrap_or_else(|failure| output.fail(&failure))
 }
 

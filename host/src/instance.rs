@@ -35,11 +35,13 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// Starts an instance over `backend`. It uses the runtime of the caller for its
-    /// I/O.
+    /// Starts an instance over `backend`. It has a runtime of its own for timers and
+    /// for the backend's work, so it outlives that of whoever called first.
     pub fn start(backend: Arc<dyn Backend>, memory: Arc<GuestMemory>) -> Result<Self, Error> {
         let compiled = engine::compiled()?;
-        let runtime = tokio::runtime::Handle::try_current()
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
             .map_err(|error| Error::Start(error.to_string()))?;
         let (jobs, inbox) = mpsc::unbounded_channel();
         let end = Arc::new(Mutex::new(None));

@@ -31,7 +31,7 @@ mod served;
 mod store;
 
 pub use allocator::keep_freed_memory;
-pub use body::ObjectReader;
+pub use body::{Body, ObjectReader};
 pub use error::Error;
 pub use store::{ChunkStore, Config};
 

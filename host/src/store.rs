@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex};
 use chunk_store::object::{
     GetOptions, ListOptions, ObjectInfo, ObjectPage, Precondition, PutOptions, VerifyReport,
 };
-use tokio::io::AsyncRead;
 use tokio::sync::oneshot;
 use wasmtime::component::{FutureReader, StreamReader};
 
 use crate::bindings::types;
-use crate::body::{ObjectReader, Opened, Pieces, Taken, TakenEnd, read_ahead};
+use crate::body::{Body, ObjectReader, Opened, Pieces, Taken, TakenEnd};
 use crate::error::Error;
 use crate::instance::{GuestMemory, Instance};
 use crate::kv::Backend;
@@ -31,8 +30,6 @@ impl Default for Config {
 
 /// Objects of any size in a key-value store. Cheap to clone; clones share one
 /// instance of the component, in which their operations run at once.
-///
-/// It uses the tokio runtime of whoever calls it first.
 #[derive(Clone)]
 pub struct ChunkStore {
     shared: Arc<Shared>,
@@ -84,12 +81,12 @@ impl ChunkStore {
     pub async fn put(
         &self,
         key: &str,
-        body: impl AsyncRead + Send + Unpin + 'static,
+        body: impl Into<Body>,
         options: PutOptions,
     ) -> Result<ObjectInfo, Error> {
         let key = key.to_string();
         let instance = self.instance()?;
-        let (pieces, ended, _wanted) = read_ahead(body);
+        let Body { pieces, ended, wanted: _wanted } = body.into();
         let done = async move {
             let end = match ended.await {
                 Ok(end) => end,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::bindings::exports::streaming::chunk_store::{maintenance, objects};
 use super::bindings::streaming::chunk_store::{kv as imported, types};
 use crate::error::Error;
-use crate::kv::{Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome, SetOptions};
+use crate::kv::{Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome};
 use crate::object::{
     Content, GetOptions, ListOptions, ListedObject, ObjectInfo, ObjectPage, ObjectSummary,
     Precondition, PutOptions, VerifyReport,
@@ -239,17 +239,6 @@ impl From<Condition> for imported::Condition {
         match condition {
             Condition::Absent => Self::Absent,
             Condition::VersionIs(version) => Self::VersionIs(version),
-        }
-    }
-}
-
-impl From<SetOptions> for imported::SetOptions {
-    fn from(options: SetOptions) -> Self {
-        Self {
-            ttl_seconds: options.ttl_seconds,
-            condition: options.condition.map(Into::into),
-            summary: options.summary.map(Vec::from),
-            durable: options.durable,
         }
     }
 }

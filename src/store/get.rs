@@ -15,7 +15,8 @@ use crate::budget::Share;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::kv::{Kv, KvLimits};
-use crate::limits::KV_ATTEMPTS;
+use crate::limits::{INLINE_BYTES_DEFAULT, KV_ATTEMPTS};
+use crate::manifest::paging::HEADER_BYTES;
 use crate::manifest::{Manifest, codec};
 use crate::object::{Content, GetOptions};
 use crate::pacing;
@@ -48,7 +49,7 @@ pub struct Reader<K, C> {
     /// Found by the walk, waiting for memory.
     waiting: Option<Step>,
     fetches: FuturesOrdered<LocalBoxFuture<'static, Result<Piece, Error>>>,
-    inline: Option<Bytes>,
+    inline: Option<Piece>,
 }
 
 impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
@@ -63,6 +64,8 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
     ) -> Result<(Content, Reader<K, C>), Error> {
         let limits = self.limits();
         self.check_key(key, &limits)?;
+        // The content may come along with the manifest.
+        let share = self.take_share(INLINE_BYTES_DEFAULT + HEADER_BYTES, &limits).await?;
         let stored = self.load_whole(key).await?;
         let current = self.current(key, &stored)?;
         check_precondition(options.precondition.as_ref(), current)?;
@@ -76,7 +79,8 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
             (true, Some(stored)) => {
                 codec::inline_content(&manifest, &stored.content)
                     .map_err(|why| Error::Corrupt(format!("{key:?} cannot be read: {why}")))?;
-                Some(stored.content.slice(span.start as usize..span.end as usize))
+                let bytes = stored.content.slice(span.start as usize..span.end as usize);
+                Some(Piece { bytes, share })
             }
             _ => None,
         };
@@ -100,9 +104,8 @@ impl<K: Kv + 'static, C: Clock + 'static> Reader<K, C> {
     /// The next bytes, in order; `None` after the last. An error ends it: what came
     /// before was right, what is missing is not delivered.
     pub async fn next(&mut self) -> Option<Result<Piece, Error>> {
-        if let Some(bytes) = self.inline.take().filter(|bytes| !bytes.is_empty()) {
-            let share = self.store.take_share(bytes.len() as u64, &self.limits).await;
-            return Some(share.map(|share| Piece { bytes, share }));
+        if let Some(piece) = self.inline.take().filter(|piece| !piece.bytes.is_empty()) {
+            return Some(Ok(piece));
         }
         if let Err(error) = self.fetch_ahead().await {
             self.walked = true;

@@ -107,7 +107,8 @@ impl<K: Kv, C: Clock> Put<'_, K, C> {
         if ended {
             return Ok(Head { bytes, ended, share: None });
         }
-        let share = self.store.take_share(bytes_max, &self.limits).await?;
+        // Twice: the bytes lie behind the header of the manifest once more.
+        let share = self.store.take_share(2 * bytes_max, &self.limits).await?;
         bytes.reserve_exact(most - bytes.len());
         while !ended && bytes.len() < most {
             (bytes, ended) = source.read(bytes).await;

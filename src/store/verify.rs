@@ -10,8 +10,9 @@ use super::walk::{Fault, Walk};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::kv::Kv;
-use crate::limits::PROBLEMS_MAX;
+use crate::limits::{INLINE_BYTES_DEFAULT, PROBLEMS_MAX};
 use crate::manifest::codec;
+use crate::manifest::paging::HEADER_BYTES;
 use crate::object::VerifyReport;
 use crate::pacing;
 use crate::range::Span;
@@ -24,6 +25,8 @@ impl<K: Kv, C: Clock> Store<K, C> {
     pub async fn verify(&self, key: &str) -> Result<VerifyReport, Error> {
         let limits = self.limits();
         self.check_key(key, &limits)?;
+        // The content may come along with the manifest.
+        let share = self.take_share(INLINE_BYTES_DEFAULT + HEADER_BYTES, &limits).await?;
         let stored = self.load_whole(key).await?;
         let manifest = self.current(key, &stored)?.ok_or(Error::NotFound)?.clone();
         let mut report = VerifyReport::default();
@@ -33,6 +36,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             report.add(checked.map(|()| content.len() as u64).map_err(Fault::Wrong))?;
             return Ok(report);
         }
+        drop(share);
         let mut walk = Walk::new(&manifest, Span::new(0, manifest.info.size));
         let mut fetches: FuturesOrdered<LocalBoxFuture<'_, Result<u64, Fault>>> =
             FuturesOrdered::new();

@@ -1,23 +1,19 @@
 //! `put`: a file, or standard input, becomes an object.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
 use chunk_store::object::{ObjectInfo, Precondition, PutOptions};
-use chunk_store_host::{ChunkStore, Error};
+use chunk_store_host::{Body, ChunkStore, Error};
 use indicatif::HumanBytes;
 use serde::Serialize;
-use tokio::fs::File;
-use tokio::io::AsyncRead;
 
 use super::args::Put;
 use super::failure::Failure;
 use super::output::{Output, pace};
 use super::transfer::Transfer;
-
-/// Files are read in pieces of this size, on a thread of their own.
-const READ_BYTES: usize = 2 << 20;
 
 /// What `--json` says: the object, and what it took to store it.
 #[derive(Serialize)]
@@ -43,21 +39,21 @@ pub async fn run(store: &ChunkStore, put: Put, output: &Output) -> Result<ExitCo
         ..PutOptions::default()
     };
     if standard_input {
-        return store_body(store, &key, tokio::io::stdin(), options, output).await;
+        return store_body(store, &key, std::io::stdin(), options, output).await;
     }
-    let (file, size) = open(&put.file).await?;
+    let (file, size) = open(&put.file)?;
     store_body(store, &key, file, PutOptions { size, ..options }, output).await
 }
 
 async fn store_body(
     store: &ChunkStore,
     key: &str,
-    body: impl AsyncRead + Send + Unpin + 'static,
+    source: impl Read + Send + 'static,
     options: PutOptions,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let transfer = Transfer::new(output, key, options.size);
-    let stored = store.put(key, transfer.watch(body), options).await;
+    let stored = store.put(key, Body::blocking(transfer.watch(source)), options).await;
     let took = transfer.finish();
     let info = stored.map_err(|error: Error| Failure::of(key, error))?;
     if output.json {
@@ -102,20 +98,19 @@ fn guess_type(file: &Path) -> Option<String> {
 }
 
 /// Opens a file; its size is known only of a regular one.
-async fn open(path: &Path) -> Result<(File, Option<u64>), Failure> {
+fn open(path: &Path) -> Result<(File, Option<u64>), Failure> {
     let shown = path.display();
     let cannot = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Failure::local(format!("there is no file {shown}")),
         _ => Failure::local(format!("cannot read {shown}: {error}")),
     };
-    let mut file = File::open(path).await.map_err(cannot)?;
-    let metadata = file.metadata().await.map_err(cannot)?;
+    let file = File::open(path).map_err(cannot)?;
+    let metadata = file.metadata().map_err(cannot)?;
     if metadata.is_dir() {
         return Err(Failure::local(format!(
             "{shown} is a directory; store its files one by one, or as `tar c {shown} | chunk-store put - KEY`"
         )));
     }
-    file.set_max_buf_size(READ_BYTES);
     // Files of the kernel have size 0 and content all the same.
     let size = (metadata.is_file() && metadata.len() > 0).then_some(metadata.len());
     Ok((file, size))

@@ -1,13 +1,10 @@
 //! Progress of a body on its way: a bar with rate and time left on a terminal,
 //! nothing elsewhere.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::io::{AsyncRead, ReadBuf};
 
 use super::output::Output;
 
@@ -65,15 +62,10 @@ pub struct Watched<R> {
     transfer: Transfer,
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.source).poll_read(cx, buffer))?;
-        self.transfer.passed(buffer.filled().len() - before);
-        Poll::Ready(Ok(()))
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.transfer.passed(count);
+        Ok(count)
     }
 }

@@ -1,4 +1,4 @@
-//! `kv.set` for chunks, without giving the bytes away.
+//! `kv.set` without giving the value away.
 //!
 //! The generated binding takes a `list<u8>` by value and frees it as soon as the
 //! host has read it, so a set that may have to be repeated would need a copy of its
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use wit_bindgen::rt::async_support::Subtask;
 
 use super::bindings::streaming::chunk_store::kv::{Error, Outcome};
+use crate::kv::{Condition, SetOptions};
 
 #[link(wasm_import_module = "streaming:chunk-store/kv@0.1.0")]
 unsafe extern "C" {
@@ -30,7 +31,10 @@ const VALUE: usize = 8;
 const TTL: usize = 16;
 const TTL_SECONDS: usize = 20;
 const CONDITION: usize = 24;
+const CONDITION_CASE: usize = 28;
+const CONDITION_VERSION: usize = 32;
 const SUMMARY: usize = 40;
+const SUMMARY_BYTES: usize = 44;
 const DURABLE: usize = 52;
 // And the result: `result<outcome, error>`.
 const RESULT: usize = 56;
@@ -40,24 +44,17 @@ const ERROR_CASE: usize = 8;
 const ERROR_PAYLOAD: usize = 16;
 const BYTES: usize = 80;
 
-/// Sets a value without a condition or a summary.
-pub(super) async fn set_chunk(
-    key: String,
-    value: Bytes,
-    ttl_seconds: Option<u32>,
-    durable: bool,
-) -> Result<Outcome, Error> {
-    let mut set = SetChunk { key, value, ttl_seconds, durable };
-    set.call(()).await
+/// Sets a value; it stays the caller's.
+pub(super) async fn set(key: String, value: Bytes, options: SetOptions) -> Result<Outcome, Error> {
+    Set { key, value, options }.call(()).await
 }
 
 /// The parameters, which stay ours until the host has read them: this is part of
 /// the future of the call, so who leaks that leaks them too.
-struct SetChunk {
+struct Set {
     key: String,
     value: Bytes,
-    ttl_seconds: Option<u32>,
-    durable: bool,
+    options: SetOptions,
 }
 
 #[derive(Clone, Copy)]
@@ -65,7 +62,7 @@ struct Params(*mut u8);
 
 // SAFETY: layout, offsets and function belong together as described above; the
 // parameters written point into `self`, which outlives the call.
-unsafe impl Subtask for SetChunk {
+unsafe impl Subtask for Set {
     type Params = ();
     type ParamsLower = Params;
     type Results = Result<Outcome, Error>;
@@ -91,15 +88,26 @@ unsafe impl Subtask for SetChunk {
                 base.add(at + 4).cast::<usize>().write(bytes.len());
             }
         };
+        let SetOptions { ttl_seconds, condition, summary, durable } = &self.options;
         list(KEY, self.key.as_bytes());
         list(VALUE, &self.value);
         // SAFETY: as above.
         unsafe {
-            base.add(TTL).write(u8::from(self.ttl_seconds.is_some()));
-            base.add(TTL_SECONDS).cast::<u32>().write(self.ttl_seconds.unwrap_or(0));
-            base.add(CONDITION).write(0);
-            base.add(SUMMARY).write(0);
-            base.add(DURABLE).write(u8::from(self.durable));
+            base.add(TTL).write(u8::from(ttl_seconds.is_some()));
+            base.add(TTL_SECONDS).cast::<u32>().write(ttl_seconds.unwrap_or(0));
+            base.add(CONDITION).write(u8::from(condition.is_some()));
+            base.add(CONDITION_CASE).write(match condition {
+                None | Some(Condition::Absent) => 0,
+                Some(Condition::VersionIs(_)) => 1,
+            });
+            base.add(SUMMARY).write(u8::from(summary.is_some()));
+            base.add(DURABLE).write(u8::from(*durable));
+        }
+        if let Some(Condition::VersionIs(version)) = condition {
+            list(CONDITION_VERSION, version.as_bytes());
+        }
+        if let Some(summary) = summary {
+            list(SUMMARY_BYTES, summary);
         }
         Params(base)
     }
