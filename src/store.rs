@@ -107,9 +107,14 @@ impl<K: Kv, C: Clock> Store<K, C> {
 /// Has a guest's allocator take the memory of the budget from the host in one piece,
 /// so that the guest has the same size from first to last, and large buffers come
 /// out of one run. Nothing is touched: the host need not back it before it is used.
+/// Where the host gives less, the guest goes on with what it can get.
 fn reserve(bytes: u64) {
     #[cfg(target_family = "wasm")]
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(bytes as usize)));
+    {
+        let mut whole = Vec::<u8>::new();
+        let _ = whole.try_reserve_exact(bytes as usize);
+        drop(std::hint::black_box(whole));
+    }
     #[cfg(not(target_family = "wasm"))]
     let _ = bytes;
 }

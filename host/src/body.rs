@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::instance::Instance;
 
 /// The source is read in pieces of up to this many bytes.
-const PIECE_BYTES: usize = 4 << 20;
+const PIECE_BYTES: usize = 2 << 20;
 
 /// So many pieces wait between source and guest, or guest and reader.
 const PIECES_WAITING: usize = 2;

@@ -13,6 +13,9 @@ use crate::step::{Step, root, seconds, target};
 /// What the huge object is compared with.
 const SMALL_BYTES: u64 = 300_000_000;
 
+/// And how often.
+const SMALL_RUNS: u32 = 3;
+
 /// The most that the process may hold in memory.
 const RESIDENT_BYTES_MAX: u64 = 160 << 20;
 
@@ -27,7 +30,7 @@ pub fn run(size: u64, zeros: bool, directory: Option<PathBuf>) -> Result {
     let source = if zeros { "/dev/zero" } else { "/dev/urandom" };
     let directory = directory.unwrap_or_else(|| target().join("soak"));
     Step::cargo("program", "build --release --package chunk-store-host").run()?;
-    let small = measure(source, SMALL_BYTES, &directory)?;
+    let small = measure_small(source, &directory)?;
     let huge = measure(source, size, &directory)?;
     let mut failures = Vec::new();
     for (name, small, huge, max) in [
@@ -36,6 +39,9 @@ pub fn run(size: u64, zeros: bool, directory: Option<PathBuf>) -> Result {
     ] {
         let difference = huge as f64 / small as f64 - 1.0;
         let below = huge < max && small < max;
+        // A source slower than the store fills its buffers only where the disk stalls,
+        // which a long run meets and a short one may not.
+        let judged = zeros || name == "guest memory";
         let flat = difference.abs() <= DIFFERENCE_MAX;
         println!(
             "xtask: {name}: {} MiB, {:+.1} % beside {} MiB of the small object; below {} MiB: {}; flat: {}",
@@ -44,9 +50,13 @@ pub fn run(size: u64, zeros: bool, directory: Option<PathBuf>) -> Result {
             mebi(small),
             mebi(max),
             if below { "holds" } else { "FAILS" },
-            if flat { "holds" } else { "FAILS" },
+            match (judged, flat) {
+                (false, _) => "not judged with a slow source (see --zeros)",
+                (true, true) => "holds",
+                (true, false) => "FAILS",
+            },
         );
-        if !below || !flat {
+        if !below || (judged && !flat) {
             failures.push(name);
         }
     }
@@ -63,6 +73,18 @@ pub fn run(size: u64, zeros: bool, directory: Option<PathBuf>) -> Result {
 struct Memory {
     resident_bytes: u64,
     guest_bytes: u64,
+}
+
+/// The most that the small object took in a few runs: a peak is a matter of chance,
+/// and a long run has more of it.
+fn measure_small(source: &str, directory: &Path) -> Result<Memory> {
+    let mut most = Memory { resident_bytes: 0, guest_bytes: 0 };
+    for _ in 0..SMALL_RUNS {
+        let run = measure(source, SMALL_BYTES, directory)?;
+        most.resident_bytes = most.resident_bytes.max(run.resident_bytes);
+        most.guest_bytes = most.guest_bytes.max(run.guest_bytes);
+    }
+    Ok(most)
 }
 
 fn measure(source: &str, size: u64, directory: &Path) -> Result<Memory> {
