@@ -69,7 +69,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// The budget of the first limits that were asked for: it has to stay one.
     fn budget(&self, limits: &KvLimits) -> &Budget {
         self.inner.budget.get_or_init(|| {
-            reserve(limits.memory_bytes_max);
+            reserve(limits.memory_bytes_max.saturating_add(limits.memory_bytes_max / 2));
             Budget::new(limits.memory_bytes_max)
         })
     }
@@ -105,9 +105,10 @@ impl<K: Kv, C: Clock> Store<K, C> {
 }
 
 /// Has a guest's allocator take the memory of the budget from the host in one piece,
-/// so that the guest has the same size from first to last, and large buffers come
-/// out of one run. Nothing is touched: the host need not back it before it is used.
-/// Where the host gives less, the guest goes on with what it can get.
+/// and half as much again for the gaps between large buffers, so that the guest has
+/// the same size from first to last. Nothing is touched: the host need not back it
+/// before it is used. Where the host gives less, the guest goes on with what it can
+/// get.
 fn reserve(bytes: u64) {
     #[cfg(target_family = "wasm")]
     {
