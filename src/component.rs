@@ -15,6 +15,7 @@ use self::bindings::exports::streaming::chunk_store::{maintenance, objects};
 use self::bindings::streaming::chunk_store::{kv as imported, types};
 use crate::body::Source;
 use crate::clock::Clock;
+use crate::error::Error;
 use crate::kv::{Condition, Entry, KeyPage, Kv, KvError, KvLimits, Outcome, SetOptions};
 use crate::range::Span;
 use crate::store::Store;
@@ -151,7 +152,10 @@ impl Source for Body {
     async fn done(&mut self) -> Result<(), String> {
         match self.done.take() {
             None => Ok(()),
-            Some(done) => done.await.map_err(|error| crate::error::Error::from(error).to_string()),
+            Some(done) => done.await.map_err(|error| match Error::from(error) {
+                Error::BodyMismatch(why) => why,
+                other => other.to_string(),
+            }),
         }
     }
 }
