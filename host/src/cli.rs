@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::args::{Args, Command};
 use self::failure::Failure;
@@ -26,12 +27,20 @@ use chunk_store_host::ChunkStore;
 use chunk_store_host::kv::namespace::Namespaced;
 use chunk_store_host::kv::{self, Backend};
 
-/// What 128 + SIGINT is to a shell.
-const EXIT_INTERRUPTED: u8 = 130;
+/// A process that a signal ended has this exit code, plus the signal's number.
+const SIGNALLED: u8 = 128;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() && std::env::args().any(|arg| arg == "--json") => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            return Output::new(true).fail(&Failure::usage(line.trim_start_matches("error: ")));
+        }
+        Err(error) => error.exit(),
+    };
     let output = Output::new(args.json);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -41,11 +50,25 @@ pub fn main() -> ExitCode {
         tokio::select! {
             ended = run(args, &output) => ended,
             // What was being written is given up as after any failure: no object, no
-            // file under the final name.
-            Ok(()) = tokio::signal::ctrl_c() => Ok(ExitCode::from(EXIT_INTERRUPTED)),
+            // file under the final name, no temporary one.
+            code = interruption() => Ok(ExitCode::from(code)),
         }
     });
     ended.unwrap_or_else(|failure| output.fail(&failure))
+}
+
+/// Waits for a signal that asks the process to end; gives its exit code.
+async fn interruption() -> u8 {
+    let wait = async |kind| match signal(kind) {
+        Ok(mut signal) => signal.recv().await,
+        // The system's own way of ending the process stays.
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        _ = wait(SignalKind::interrupt()) => SIGNALLED + 2,
+        _ = wait(SignalKind::terminate()) => SIGNALLED + 15,
+        _ = wait(SignalKind::hangup()) => SIGNALLED + 1,
+    }
 }
 
 async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
@@ -54,7 +77,8 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         clap_complete::generate(shell, &mut command, "chunk-store", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
     }
-    let store = open(&args.kv, args.namespace.as_deref()).await?;
+    let creates = matches!(args.command, Command::Put(_));
+    let store = open(&args.kv, args.namespace.as_deref(), creates).await?;
     match args.command {
         Command::Put(put) => put::run(&store, put, output).await,
         Command::Get(get) => get::run(&store, get, output).await,
@@ -70,12 +94,13 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
     }
 }
 
-async fn open(url: &str, namespace: Option<&str>) -> Result<ChunkStore, Failure> {
-    let wrong = |error: kv::OpenError| Failure::usage(error.to_string());
-    let backend = kv::open(url).await.map_err(wrong)?;
+/// Opens the store; only a put makes one, so that a mistyped name is noticed.
+async fn open(url: &str, namespace: Option<&str>, creates: bool) -> Result<ChunkStore, Failure> {
+    let opened = if creates { kv::open(url).await } else { kv::open_existing(url).await };
+    let backend = opened.map_err(Failure::from)?;
     let backend: Arc<dyn Backend> = match namespace {
         None => backend,
-        Some(name) => Arc::new(Namespaced::new(backend, name).map_err(wrong)?),
+        Some(name) => Arc::new(Namespaced::new(backend, name).map_err(Failure::from)?),
     };
     ChunkStore::new(backend).map_err(Failure::from)
 }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use chunk_store::kv::{Condition, Entry, KeyPage, Kv, KvError, KvLimits, Outcome, SetOptions};
 use chunk_store::range::Span;
 
-pub use self::url::{OpenError, open};
+pub use self::url::{OpenError, open, open_existing};
 
 /// How many bytes of values the store may hold in memory over a backend that was
 /// not told otherwise: room for a few of the usual 4 MiB chunks in flight.

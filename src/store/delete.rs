@@ -7,7 +7,7 @@ use crate::attempt::Failure;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::key;
-use crate::kv::{Condition, Kv, Outcome};
+use crate::kv::{Condition, Kv, KvLimits, Outcome};
 use crate::limits::COMMIT_ATTEMPTS;
 use crate::object::Precondition;
 
@@ -38,6 +38,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
                 let current = self.current(key, &stored)?;
                 check_precondition(precondition, current)?;
                 if current.is_none() {
+                    self.drop_expired(key, stored.is_some(), version, &limits).await;
                     return Err(Error::NotFound);
                 }
             }
@@ -59,6 +60,24 @@ impl<K: Kv, C: Clock> Store<K, C> {
             Some((_, why)) => Error::Uncertain(why),
             None => Error::Unavailable("others keep writing this object; try again".into(), None),
         })
+    }
+}
+
+impl<K: Kv, C: Clock> Store<K, C> {
+    /// Takes the manifest of an object that has expired out of listings, if that can
+    /// be done without touching one that was put meanwhile.
+    async fn drop_expired(
+        &self,
+        key: &str,
+        is_there: bool,
+        version: Option<String>,
+        limits: &KvLimits,
+    ) {
+        if let (true, true, Some(version)) = (is_there, limits.conditional_write, version) {
+            let condition = Some(Condition::VersionIs(version));
+            // Nobody asked for it: sweep does it if this does not.
+            let _ = self.kv().delete_if(&key::manifest(key), condition).await;
+        }
     }
 }
 

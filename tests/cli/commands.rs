@@ -1,6 +1,9 @@
 //! What each command does and prints when all is well.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::process::{Command, Stdio};
 
 use chunk_store_tests::digest;
 use chunk_store_tests::random::bytes;
@@ -308,4 +311,44 @@ fn help_has_examples() {
     }
     let version = String::from_utf8(place.works(&["--version"])).unwrap();
     assert!(version.starts_with("chunk-store "), "{version}");
+}
+
+#[test]
+fn a_target_keeps_what_it_is() {
+    let place = Place::new();
+    let file = place.file("file", b"content");
+    place.run(&["put", &file, "key"]).works();
+    place.file("private", b"old");
+    let private = place.path("private");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink("private", place.path("link")).unwrap();
+    place.run(&["get", "key", "-o", "link"]).works();
+    assert_eq!(fs::read(&private).unwrap(), b"content");
+    assert_eq!(fs::metadata(&private).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(fs::symlink_metadata(place.path("link")).unwrap().is_symlink());
+
+    let pipe = place.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).unwrap()
+    });
+    place.run(&["get", "key", "-o", "pipe"]).works();
+    assert_eq!(reader.join().unwrap(), b"content");
+    assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn results_that_cannot_be_written_are_a_failure() {
+    let place = Place::new();
+    let file = place.file("file", b"content");
+    place.run(&["put", &file, "key"]).works();
+    for arguments in [&["list"][..], &["head", "key"], &["verify", "key"], &["get", "key"]] {
+        let mut command = place.command(arguments);
+        command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
+        let ended = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
+        let message = String::from_utf8(ended.stderr).unwrap();
+        assert!(message.starts_with("chunk-store: cannot write standard output"), "{message}");
+    }
 }

@@ -77,8 +77,18 @@ fn keys_that_cannot_be() {
 fn a_file_whose_name_cannot_be_a_key() {
     let place = place_with_object();
     let file = place.file("a\nb", b"content");
-    place.run(&["put", &file]).fails(2, &["control character '\\n'"]);
+    place.run(&["put", &file]).fails(2, &["give one, as in `put FILE KEY`"]);
     nothing_changed(&place);
+}
+
+#[test]
+fn a_store_that_is_not_there() {
+    let place = Place::new();
+    for arguments in [&["get", "key"][..], &["head", "key"], &["list"], &["verify", "--all"]] {
+        let mut command = place.bare_command(&["--kv", "file:typo"]);
+        Ran::of(command.args(arguments)).fails(3, &["there is no store in", "typo"]);
+    }
+    assert!(!place.path("typo").exists(), "only a put makes one");
 }
 
 #[test]
@@ -115,18 +125,18 @@ fn a_failure_is_one_object_with_json() {
 fn stores_that_cannot_be() {
     let place = place_with_object();
     let file = place.file("file", b"content");
-    for (url, part) in [
-        ("redid://host", "\"redid://host\" names no known kind of store"),
-        ("store", "\"store\" names no known kind of store"),
-        ("file:", "name a directory"),
-        ("file:store?sink=none", "no option \"sink\""),
-        ("file:store?sync=maybe", "sync=\"maybe\" is not understood"),
-        ("file:file", "it is not a directory"),
-        ("file:file/below", "cannot hold a store"),
+    for (url, code, part) in [
+        ("redid://host", 2, "\"redid://host\" names no known kind of store"),
+        ("store", 2, "\"store\" names no known kind of store"),
+        ("file:", 2, "name a directory"),
+        ("file:store?sink=none", 2, "no option \"sink\""),
+        ("file:store?sync=maybe", 2, "sync=\"maybe\" is not understood"),
+        ("file:file", 14, "it is not a directory"),
+        ("file:file/below", 14, "cannot hold a store"),
     ] {
         for arguments in [&["put", &file][..], &["get", "old"], &["list"]] {
             let mut command = place.bare_command(&["--kv", url]);
-            Ran::of(command.args(arguments)).fails(2, &[part]);
+            Ran::of(command.args(arguments)).fails(code, &[part]);
         }
     }
     assert_eq!(fs::read(&file).unwrap(), b"content");
@@ -165,8 +175,8 @@ fn a_store_that_may_not_be_read() {
         let mut command = as_nobody(&place, &place.bare_command(&["--kv", &url, "list"]));
         Ran::of(command.current_dir(directory.path()))
     };
-    run(&open).works();
-    run(&closed).fails(2, &["cannot hold a store", "give this user the right to read and write"]);
+    run(&open).fails(3, &["there is no store in"]);
+    run(&closed).fails(14, &["cannot hold a store", "give this user the right to read and write"]);
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
     assert_eq!(names_in(&closed), [""; 0]);
 }

@@ -25,16 +25,23 @@ pub struct Args {
         global = true,
         value_name = "URL",
         env = "CHUNK_STORE_KV",
-        default_value = "file:./chunk-store-data"
+        default_value = "file:./chunk-store-data",
+        help_heading = "Store"
     )]
     pub kv: String,
 
     /// Keep these objects apart from others in the same store
-    #[arg(long, global = true, value_name = "NAME", env = "CHUNK_STORE_NAMESPACE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "CHUNK_STORE_NAMESPACE",
+        help_heading = "Store"
+    )]
     pub namespace: Option<String>,
 
     /// Results (and errors) as JSON, one object a line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
 
     /// What to do

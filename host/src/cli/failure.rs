@@ -3,6 +3,7 @@
 
 use chunk_store::error::Error as StoreError;
 use chunk_store_host::Error;
+use chunk_store_host::kv::OpenError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -44,6 +45,17 @@ impl From<Error> for Failure {
             Error::Store(error) => name_and_code(error),
             Error::Trap(_) => ("trap", 15),
             Error::Start(_) => ("start", 15),
+        };
+        Self { name, message: error.to_string(), code }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let (name, code) = match &error {
+            OpenError::Missing { .. } => ("not-found", 3),
+            OpenError::Directory { .. } => ("denied", 14),
+            _ => ("invalid-argument", 2),
         };
         Self { name, message: error.to_string(), code }
     }

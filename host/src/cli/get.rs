@@ -1,6 +1,8 @@
 //! `get`: an object, or part of it, to a file or standard output.
 
-use std::io::{ErrorKind, Write};
+use std::fs::{File, Metadata, Permissions};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -33,17 +35,47 @@ pub async fn run(store: &ChunkStore, get: Get, output: &Output) -> Result<ExitCo
     let reader = store.get(&get.key, options).await.map_err(|e| Failure::of(&get.key, e))?;
     match get.output.as_deref().filter(|path| *path != Path::new("-")) {
         Some(path) => to_file(store, &get.key, reader, path, output).await,
-        None => {
-            let mut stdout = std::io::stdout().lock();
-            let transfer = Transfer::new(output, &get.key, Some(reader.part().len()));
-            let written = copy(&get.key, reader, &mut stdout, "standard output", &transfer).await;
-            transfer.finish();
-            written.map(|_| ExitCode::SUCCESS)
-        }
+        None => to_standard_output(&get.key, reader, output).await,
     }
 }
 
-/// Writes to a file that appears under its name when it is whole.
+async fn to_standard_output(
+    key: &str,
+    reader: ObjectReader,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let mut stdout = std::io::stdout().lock();
+    // A bar would stand among what is read.
+    let watched = Output { interactive: output.interactive && !stdout.is_terminal(), ..*output };
+    let transfer = Transfer::new(&watched, key, Some(reader.part().len()));
+    let written = match stdout.is_terminal() {
+        true => copy(key, reader, &mut Text(stdout), "standard output", &transfer).await,
+        false => copy(key, reader, &mut stdout, "standard output", &transfer).await,
+    };
+    transfer.finish();
+    written.map(|_| ExitCode::SUCCESS)
+}
+
+/// A terminal, which bytes that are no text would only confuse.
+struct Text<W>(W);
+
+impl<W: Write> Write for Text<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.contains(&0) {
+            return Err(std::io::Error::other(
+                "this is no text for a terminal; give -o FILE, or | a program",
+            ));
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Writes to a file that appears under its name when it is whole. What is there and
+/// is no regular file (a device, a pipe) is written to as it stands.
 async fn to_file(
     store: &ChunkStore,
     key: &str,
@@ -53,16 +85,25 @@ async fn to_file(
 ) -> Result<ExitCode, Failure> {
     let shown = path.display().to_string();
     let cannot = |error: std::io::Error| Failure::local(format!("cannot write {shown}: {error}"));
-    if path.is_dir() {
+    // A symbolic link goes on pointing where it does.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let there = std::fs::metadata(&path).ok();
+    if there.as_ref().is_some_and(Metadata::is_dir) {
         return Err(Failure::local(format!("{shown} is a directory; give the name of a file")));
     }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = temporary_beside(directory.unwrap_or(Path::new("."))).map_err(cannot)?;
     let transfer = Transfer::new(output, key, Some(reader.part().len()));
-    let copied = copy(key, reader, file.as_file_mut(), &shown, &transfer).await;
+    let copied = if there.as_ref().is_some_and(|there| !there.is_file()) {
+        let mut target = File::options().write(true).open(&path).map_err(cannot)?;
+        copy(key, reader, &mut target, &shown, &transfer).await
+    } else {
+        let mut file = temporary_beside(&path, there.as_ref(), &shown)?;
+        match copy(key, reader, file.as_file_mut(), &shown, &transfer).await {
+            Ok(copied) => file.persist(&path).map(|_| copied).map_err(|error| cannot(error.error)),
+            Err(failure) => Err(failure),
+        }
+    };
     let took = transfer.finish();
     let (info, part) = copied?;
-    file.persist(path).map_err(|error| cannot(error.error))?;
     if output.json {
         output.json(&Fetched {
             info: &info,
@@ -79,13 +120,32 @@ async fn to_file(
     Ok(ExitCode::SUCCESS)
 }
 
-/// A temporary file on the same file system, with the permissions of a new file.
-fn temporary_beside(directory: &Path) -> std::io::Result<NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt;
-    tempfile::Builder::new()
+/// A temporary file on the same file system, with the permissions of the file that
+/// it replaces, or of a new one.
+fn temporary_beside(
+    path: &Path,
+    replaces: Option<&Metadata>,
+    shown: &str,
+) -> Result<NamedTempFile, Failure> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = parent.unwrap_or(Path::new("."));
+    // What is new has the permissions that the process gives new files; what is
+    // replaced keeps its own, whatever those are.
+    let made = tempfile::Builder::new()
         .prefix(".chunk-store-")
-        .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(directory)
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory);
+    let kept = made.and_then(|file| match replaces {
+        Some(replaced) => file.as_file().set_permissions(replaced.permissions()).map(|()| file),
+        None => Ok(file),
+    });
+    kept.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failure::local(format!(
+            "cannot write {shown}: there is no directory {}; make it first",
+            directory.display()
+        )),
+        kind => Failure::local(format!("cannot write {shown}: {kind}")),
+    })
 }
 
 async fn copy(

@@ -1,6 +1,6 @@
 //! What commands print: for people, or as JSON with the field names of the WIT.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -27,10 +27,16 @@ impl Output {
     }
 
     /// Prints a line of results. A reader that has had enough (`| head`) ends the
-    /// command quietly.
+    /// command quietly; results that are lost in any other way end it with an error.
     pub fn line(&self, line: &str) {
-        if writeln!(std::io::stdout(), "{line}").is_err() {
-            std::process::exit(0);
+        match writeln!(std::io::stdout(), "{line}") {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+            Err(error) => {
+                let failure = Failure::local(format!("cannot write standard output: {error}"));
+                self.fail(&failure);
+                std::process::exit(failure.code.into());
+            }
         }
     }
 

@@ -85,10 +85,10 @@ fn key(put: &Put, standard_input: bool) -> Result<String, Failure> {
         return Err(Failure::usage("standard input has no name: give a key, as in `put - KEY`"));
     }
     match put.file.file_name().map(|name| name.to_str()) {
-        Some(Some(name)) => Ok(name.to_string()),
+        Some(Some(name)) if !name.contains(char::is_control) => Ok(name.to_string()),
         _ => Err(Failure::usage(format!(
-            "{} has no name that can be a key: give one, as in `put FILE KEY`",
-            put.file.display()
+            "{:?} has no name that can be a key: give one, as in `put FILE KEY`",
+            put.file
         ))),
     }
 }

@@ -2,17 +2,24 @@
 //! nothing elsewhere.
 
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::Output;
 
+/// A transfer shorter than this is not worth a bar.
+const BLINK: Duration = Duration::from_millis(300);
+
 /// A body on its way.
 #[derive(Debug, Clone)]
 pub struct Transfer {
     bar: ProgressBar,
     began: Instant,
+    /// Somebody watches, and has not seen the bar yet.
+    waits: Arc<AtomicBool>,
 }
 
 impl Transfer {
@@ -25,17 +32,18 @@ impl Transfer {
             None => ProgressBar::new_spinner()
                 .with_style(style("{msg} {spinner} {binary_bytes}  {binary_bytes_per_sec}  {elapsed}")),
         };
-        let target = match output.interactive {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
-        bar.set_draw_target(target);
+        bar.set_draw_target(ProgressDrawTarget::hidden());
         bar.set_message(name.to_string());
-        Self { bar, began: Instant::now() }
+        let waits = Arc::new(AtomicBool::new(output.interactive));
+        Self { bar, began: Instant::now(), waits }
     }
 
     /// So many bytes have passed.
     pub fn passed(&self, bytes: usize) {
+        // What is over in a blink needs no bar.
+        if self.began.elapsed() > BLINK && self.waits.swap(false, Relaxed) {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
         self.bar.inc(bytes as u64);
     }
 

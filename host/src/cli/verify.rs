@@ -51,6 +51,7 @@ struct Sum {
     objects: u64,
     bytes: u64,
     damaged: u64,
+    unreadable: u64,
     /// Of the first object that could not be checked.
     code: Option<ExitCode>,
 }
@@ -63,6 +64,7 @@ impl Sum {
             Err(error) => {
                 let code = output.fail(&Failure::of(key, error));
                 self.code.get_or_insert(code);
+                self.unreadable += 1;
                 return;
             }
         };
@@ -85,10 +87,14 @@ impl Sum {
 
     fn finish(self, output: &Output) -> ExitCode {
         output.tell(&format!(
-            "{} objects, {} verified, {} damaged",
-            self.objects,
+            "{} checked: {} verified, {} damaged, {} could not be read",
+            match self.objects {
+                1 => "1 object".to_string(),
+                objects => format!("{objects} objects"),
+            },
             HumanBytes(self.bytes),
-            self.damaged
+            self.damaged,
+            self.unreadable
         ));
         match self.damaged {
             0 => self.code.unwrap_or(ExitCode::SUCCESS),

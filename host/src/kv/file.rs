@@ -62,6 +62,8 @@ pub enum Durability {
 /// How to open a directory.
 #[derive(Debug, Clone)]
 pub struct FileOptions {
+    /// Whether to make the directory if it is missing; true by default.
+    pub create: bool,
     /// What is brought to disk; [`Durability::Full`] by default.
     pub durability: Durability,
     /// Whether to use extended attributes where the file system takes them; true by
@@ -76,6 +78,7 @@ pub struct FileOptions {
 impl Default for FileOptions {
     fn default() -> Self {
         Self {
+            create: true,
             durability: Durability::Full,
             attributes: true,
             memory_bytes_max: MEMORY_BYTES_MAX_DEFAULT,

@@ -60,6 +60,12 @@ pub enum OpenError {
         /// What is wrong with it and what to do.
         reason: String,
     },
+    /// There is no store, and none was to be made.
+    #[error("there is no store in {}; put something there first, or name another one", directory.display())]
+    Missing {
+        /// The directory as given.
+        directory: PathBuf,
+    },
     /// A namespace's name that cannot be one.
     #[error("{name:?} is no namespace: use 1 to 64 letters, digits, '.', '_' or '-'")]
     Namespace {
@@ -80,6 +86,16 @@ pub enum OpenError {
 /// Unknown schemes and options are refused, not ignored. Call it within a tokio
 /// runtime.
 pub async fn open(url: &str) -> Result<Arc<dyn Backend>, OpenError> {
+    open_with(url, true).await
+}
+
+/// Opens the backend that `url` names, which must be there already:
+/// [`OpenError::Missing`] where [`open`] would make it.
+pub async fn open_existing(url: &str) -> Result<Arc<dyn Backend>, OpenError> {
+    open_with(url, false).await
+}
+
+async fn open_with(url: &str, create: bool) -> Result<Arc<dyn Backend>, OpenError> {
     let scheme_error = || OpenError::Scheme { url: url.into() };
     let place_error = |advice| OpenError::Place { url: url.into(), advice };
     let (scheme, rest) = url.split_once(':').ok_or_else(scheme_error)?;
@@ -108,7 +124,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Backend>, OpenError> {
                     return Err(place_error("write file:DIR or file:///DIR, there are no hosts"));
                 }
             };
-            let mut file = FileOptions::default();
+            let mut file = FileOptions { create, ..FileOptions::default() };
             for (option, value) in options {
                 if option != "sync" {
                     return Err(OpenError::Option {
@@ -183,5 +199,16 @@ mod tests {
             assert!(open(&url).await.is_ok(), "{url}");
         }
         assert!(directory.path().join("a b%20/data").is_dir());
+    }
+
+    #[tokio::test]
+    async fn a_store_that_has_to_be_there_is_not_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("file:{}/typo", directory.path().display());
+        let Err(error) = open_existing(&url).await else { panic!("it was opened") };
+        assert!(matches!(error, OpenError::Missing { .. }), "{error}");
+        assert!(!directory.path().join("typo").exists());
+        open(&url).await.unwrap();
+        open_existing(&url).await.unwrap();
     }
 }

@@ -104,8 +104,9 @@ fn expired_objects_do_not_exist() {
     bed.clock.ms.set(bed.clock.ms.get() + 5_000);
     assert_eq!(block_on(bed.store.head("a", None)), Err(Error::NotFound));
     assert_eq!(bed.read("a").1, Err(Error::NotFound));
-    assert_eq!(block_on(bed.store.delete("a", None)), Err(Error::NotFound));
     assert_eq!(block_on(bed.store.verify("a")), Err(Error::NotFound));
+    assert_eq!(block_on(bed.store.delete("a", None)), Err(Error::NotFound));
+    assert!(bed.kv.keys("m/").is_empty(), "a delete takes it out of listings");
     let absent = PutOptions { precondition: Some(Precondition::Absent), ..chunked() };
     bed.put_from("a", SliceSource::new(b"y", 1), &absent).unwrap();
     assert_eq!(bed.read("a"), (b"y".to_vec(), Ok(())));

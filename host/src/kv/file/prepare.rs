@@ -22,6 +22,11 @@ pub(super) fn open(directory: &Path, options: &FileOptions) -> Result<Store, Ope
     if fs::metadata(directory).is_ok_and(|found| !found.is_dir()) {
         return Err(refused(directory, "it is not a directory; name another one".into()));
     }
+    // Anything but a plain absence has a reason that is told below.
+    let data = fs::metadata(directory.join("data"));
+    if !options.create && data.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Err(OpenError::Missing { directory: directory.clone() });
+    }
     prepare(directory, options).map_err(|error| refused(directory, errors::reason(&error)))
 }
 
