@@ -105,12 +105,19 @@ pub fn time(ms: u64) -> String {
     }
 }
 
-/// How long a transfer took, and how fast it was.
+/// Transfers below this have no rate to speak of.
+const RATED_BYTES_MIN: u64 = 1 << 20;
+
+/// How long a transfer took, and how fast it was; of a few bytes the rate says
+/// nothing.
 pub fn pace(bytes: u64, took: Duration) -> String {
     let rate = (bytes as f64 / took.as_secs_f64().max(1e-6)) as u64;
     let time = match took.as_secs() {
         0..60 => format!("{:.1} s", took.as_secs_f64()),
         _ => HumanDuration(took).to_string(),
     };
-    format!("{time}, {}/s", HumanBytes(rate))
+    match bytes {
+        0..RATED_BYTES_MIN => time,
+        _ => format!("{time}, {}/s", HumanBytes(rate)),
+    }
 }
