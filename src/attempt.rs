@@ -93,12 +93,6 @@ impl<K: Kv, C: Clock> Patient<K, C> {
         self.once(|| self.kv.delete(key, condition.clone())).await
     }
 
-    /// Deletes a value, whatever it is.
-    pub async fn delete(&self, key: &str) -> Result<(), Error> {
-        self.retry(&KV_ATTEMPTS, || self.kv.delete(key, None)).await?;
-        Ok(())
-    }
-
     /// Lists keys.
     pub async fn list_keys(
         &self,

@@ -47,11 +47,6 @@ impl Chunker {
         self.plan.chunk_bytes(self.offset)
     }
 
-    /// Whether the chunk being filled holds nothing yet.
-    pub fn is_between_chunks(&self) -> bool {
-        self.buffer.is_empty()
-    }
-
     /// Lends the chunk being filled out, to be read into: its spare capacity is what
     /// the chunk lacks, or `bytes_max` if the body is known to end before that (at
     /// least one byte). It has to come back through [`Chunker::fill`].

@@ -98,27 +98,7 @@ impl Plan {
 
     /// Whether `size` bytes make at most `chunks_max` chunks.
     fn chunks_reach(&self, size: u64, chunks_max: u64) -> bool {
-        // Saves counting millions of chunks where the largest would not do.
-        if size.div_ceil(self.max) > chunks_max {
-            return false;
-        }
-        let mut offset = 0;
-        let mut chunks = 0;
-        while offset < size && chunks <= chunks_max {
-            let length = self.chunk_bytes(offset);
-            // A run of equal chunks is counted at once: it goes on to where the cap
-            // doubles next.
-            let run = if offset == 0 || length < self.cap(offset) {
-                1
-            } else if length == self.max {
-                (size - offset).div_ceil(length)
-            } else {
-                (size.min(256 * length) - offset).div_ceil(length)
-            };
-            chunks += run;
-            offset = offset.saturating_add(run.saturating_mul(length));
-        }
-        chunks <= chunks_max
+        self.chunks(size) <= chunks_max
     }
 
     fn cap(&self, offset: u64) -> u64 {
@@ -141,11 +121,21 @@ impl Plan {
 
     /// How many chunks `size` bytes make.
     pub fn chunks(&self, size: u64) -> u64 {
-        let mut offset: u64 = 0;
+        let mut offset = 0;
         let mut chunks = 0;
         while offset < size {
-            offset = offset.saturating_add(self.chunk_bytes(offset));
-            chunks += 1;
+            let length = self.chunk_bytes(offset);
+            // A run of equal chunks is counted at once: it goes on to where the cap
+            // doubles next.
+            let run = if offset == 0 || length < self.cap(offset) {
+                1
+            } else if length == self.max {
+                (size - offset).div_ceil(length)
+            } else {
+                (size.min(256 * length) - offset).div_ceil(length)
+            };
+            chunks += run;
+            offset = offset.saturating_add(run.saturating_mul(length));
         }
         chunks
     }

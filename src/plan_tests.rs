@@ -150,7 +150,12 @@ proptest! {
     #[test]
     fn counting_by_runs_is_counting(size in 0u64..40 * GIB, memory in 8 * MIB..600 * MIB) {
         let plan = Plan::new(None, &platform(512 * MIB, memory, None), None).unwrap();
-        let chunks = plan.chunks(size);
+        let (mut offset, mut chunks) = (0, 0);
+        while offset < size {
+            offset += plan.chunk_bytes(offset);
+            chunks += 1;
+        }
+        prop_assert_eq!(plan.chunks(size), chunks);
         prop_assert!(plan.chunks_reach(size, chunks));
         prop_assert!(chunks == 0 || !plan.chunks_reach(size, chunks - 1));
     }

@@ -103,7 +103,7 @@ impl Instance {
 }
 
 /// The innermost cause, without the backtrace of the guest.
-fn describe(error: &wasmtime::Error) -> String {
+pub(crate) fn describe(error: &wasmtime::Error) -> String {
     let why = error.root_cause().to_string();
     why.lines().next().unwrap_or("unknown").to_string()
 }

@@ -11,7 +11,7 @@ use wasmtime::component::{FutureReader, StreamReader};
 use crate::bindings::types;
 use crate::body::{Body, ObjectReader, Opened, Pieces, Taken, TakenEnd};
 use crate::error::Error;
-use crate::instance::{GuestMemory, Instance};
+use crate::instance::{GuestMemory, Instance, describe};
 use crate::kv::Backend;
 
 /// How a [`ChunkStore`] runs its component.
@@ -195,5 +195,5 @@ fn finish<G, T: From<G>>(called: wasmtime::Result<Result<G, types::Error>>) -> R
 }
 
 fn trapped(error: wasmtime::Error) -> Error {
-    Error::Trap(error.root_cause().to_string())
+    Error::Trap(describe(&error))
 }

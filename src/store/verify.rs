@@ -7,9 +7,10 @@ use futures::stream::FuturesOrdered;
 
 use super::Store;
 use super::walk::{Fault, Walk};
+use crate::budget::Share;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::kv::Kv;
+use crate::kv::{Kv, KvLimits};
 use crate::limits::{INLINE_BYTES_DEFAULT, PROBLEMS_MAX};
 use crate::manifest::codec;
 use crate::manifest::paging::HEADER_BYTES;
@@ -44,8 +45,9 @@ impl<K: Kv, C: Clock> Store<K, C> {
             match step {
                 Err(fault) => fetches.push_back(Box::pin(async { Err(fault) })),
                 Ok(step) => {
-                    let share =
-                        self.take_or_wait(step.node.length, &mut fetches, &mut report).await?;
+                    let share = self
+                        .take_or_wait(step.node.length, &limits, &mut fetches, &mut report)
+                        .await?;
                     let lone = manifest.is_lone_chunk();
                     fetches.push_back(Box::pin(async move {
                         // Only the length counts from here on: the bytes go at once.
@@ -69,15 +71,15 @@ impl<K: Kv, C: Clock> Store<K, C> {
     async fn take_or_wait(
         &self,
         bytes: u64,
+        limits: &KvLimits,
         fetches: &mut FuturesOrdered<LocalBoxFuture<'_, Result<u64, Fault>>>,
         report: &mut VerifyReport,
-    ) -> Result<crate::budget::Share, Error> {
-        let limits = self.limits();
+    ) -> Result<Share, Error> {
         loop {
             if fetches.is_empty() {
-                return self.take_share(bytes, &limits).await;
+                return self.take_share(bytes, limits).await;
             }
-            if let Some(share) = self.budget(&limits).try_take(bytes) {
+            if let Some(share) = self.budget(limits).try_take(bytes) {
                 return Ok(share);
             }
             report.add_next(fetches).await?;
