@@ -1,54 +1,66 @@
 //! BLAKE3 alone in wasm, built as the component is and run in the same wasmtime.
 
 use std::error::Error;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
 
+use crate::DIGEST_BYTES;
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The guest, with a buffer in its memory.
 pub struct Guest {
     store: Store<()>,
-    digest: TypedFunc<(u32, u32), u64>,
+    update: TypedFunc<(u32, u32), ()>,
+    finish: TypedFunc<(), u64>,
+    memory: Memory,
     pointer: u32,
-    length: u32,
 }
 
 impl Guest {
-    /// Builds the guest, starts it, and puts `buffer` into its memory.
-    pub fn new(root: &Path, target: &Path, buffer: &[u8]) -> Result<Self, Box<dyn Error>> {
+    /// Builds the guest and starts it.
+    pub fn new(root: &Path, target: &Path) -> Result<Self, Box<dyn Error>> {
         let engine = Engine::default();
         let module = Module::from_file(&engine, build(root, target)?)?;
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[])?;
         let alloc: TypedFunc<u32, u32> = instance.get_typed_func(&mut store, "alloc")?;
-        let digest = instance.get_typed_func(&mut store, "digest")?;
-        let memory: Memory = instance.get_memory(&mut store, "memory").ok_or("no memory")?;
-        let length = u32::try_from(buffer.len())?;
-        let pointer = alloc.call(&mut store, length)?;
-        memory.write(&mut store, pointer as usize, buffer)?;
-        let mut guest = Self { store, digest, pointer, length };
-        let expected = u64::from_le_bytes(*blake3::hash(buffer).as_bytes().first_chunk().unwrap());
-        if guest.call()? != expected {
+        let update = instance.get_typed_func(&mut store, "update")?;
+        let finish = instance.get_typed_func(&mut store, "finish")?;
+        let memory = instance.get_memory(&mut store, "memory").ok_or("no memory")?;
+        let pointer = alloc.call(&mut store, u32::try_from(DIGEST_BYTES)?)?;
+        Ok(Self { store, update, finish, memory, pointer })
+    }
+
+    /// Digests a file; reading it is not counted.
+    pub fn digest(
+        &mut self,
+        source: &Path,
+        digest: &blake3::Hash,
+    ) -> Result<Duration, Box<dyn Error>> {
+        let mut file = File::open(source)?;
+        let mut took = Duration::ZERO;
+        let start = self.pointer as usize;
+        loop {
+            let buffer = &mut self.memory.data_mut(&mut self.store)[start..start + DIGEST_BYTES];
+            let length = file.read(buffer)?;
+            if length == 0 {
+                break;
+            }
+            let begun = Instant::now();
+            self.update.call(&mut self.store, (self.pointer, u32::try_from(length)?))?;
+            took += begun.elapsed();
+        }
+        let expected = u64::from_le_bytes(*digest.as_bytes().first_chunk().expect("32 bytes"));
+        if self.finish.call(&mut self.store, ())? != expected {
             return Err("BLAKE3 in wasm gives another digest than native BLAKE3".into());
         }
-        Ok(guest)
-    }
-
-    fn call(&mut self) -> Result<u64, Box<dyn Error>> {
-        Ok(self.digest.call(&mut self.store, (self.pointer, self.length))?)
-    }
-
-    /// Digests the buffer again and again until `size` bytes are digested.
-    pub fn digest(&mut self, size: u64) -> Result<Duration, Box<dyn Error>> {
-        let begun = Instant::now();
-        for _ in 0..size.div_ceil(u64::from(self.length)) {
-            self.call()?;
-        }
-        Ok(begun.elapsed())
+        Ok(took)
     }
 }
 

@@ -25,6 +25,10 @@ use crate::instance::Instance;
 /// The source is read in pieces of up to this many bytes.
 const PIECE_BYTES: usize = 2 << 20;
 
+/// The guest is given so many bytes at once: what fits the second-level caches of
+/// today beside all else.
+const PART_BYTES: usize = 256 << 10;
+
 /// So many pieces wait between source and guest, or guest and reader.
 const PIECES_WAITING: usize = 2;
 
@@ -147,8 +151,19 @@ async fn pump(source: &mut (impl AsyncRead + Unpin), pieces: &pieces::Sender<Vec
     }
 }
 
-/// Gives the guest what was read ahead.
-pub(crate) struct Pieces(pub pieces::Receiver<Vec<u8>>);
+/// Gives the guest what was read ahead, a little at a time: the guest digests each
+/// part before it asks for the next, while it is still in the nearer cache.
+pub(crate) struct Pieces {
+    pieces: pieces::Receiver<Vec<u8>>,
+    /// What the guest has not taken yet of the piece before.
+    rest: Bytes,
+}
+
+impl Pieces {
+    pub fn new(pieces: pieces::Receiver<Vec<u8>>) -> Self {
+        Self { pieces, rest: Bytes::new() }
+    }
+}
 
 impl<D> StreamProducer<D> for Pieces {
     type Item = u8;
@@ -157,19 +172,25 @@ impl<D> StreamProducer<D> for Pieces {
     fn poll_produce<'a>(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        _store: StoreContextMut<'a, D>,
-        mut destination: Destination<'a, u8, Bytes>,
+        store: StoreContextMut<'a, D>,
+        destination: Destination<'a, u8, Bytes>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        match self.0.poll_recv(cx) {
-            Poll::Ready(Some(piece)) => {
-                destination.set_buffer(piece.into());
-                Poll::Ready(Ok(StreamResult::Completed))
+        if self.rest.is_empty() {
+            match self.pieces.poll_recv(cx) {
+                Poll::Ready(Some(piece)) => self.rest = piece.into(),
+                Poll::Ready(None) => return Poll::Ready(Ok(StreamResult::Dropped)),
+                Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
+                Poll::Pending => return Poll::Pending,
             }
-            Poll::Ready(None) => Poll::Ready(Ok(StreamResult::Dropped)),
-            Poll::Pending if finish => Poll::Ready(Ok(StreamResult::Cancelled)),
-            Poll::Pending => Poll::Pending,
         }
+        let mut destination = destination.as_direct(store, PART_BYTES);
+        let room = destination.remaining();
+        let count = room.len().min(self.rest.len()).min(PART_BYTES);
+        room[..count].copy_from_slice(&self.rest[..count]);
+        destination.mark_written(count);
+        self.rest.advance(count);
+        Poll::Ready(Ok(StreamResult::Completed))
     }
 }
 

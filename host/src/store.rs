@@ -97,7 +97,7 @@ impl ChunkStore {
         let put = instance.run(move |accessor, component| {
             Box::pin(async move {
                 let (stream, done) = accessor.with(|mut store| {
-                    let stream = StreamReader::new(&mut store, Pieces(pieces))?;
+                    let stream = StreamReader::new(&mut store, Pieces::new(pieces))?;
                     wasmtime::error::Ok((stream, FutureReader::new(&mut store, done)?))
                 })?;
                 let objects = component.streaming_chunk_store_objects();
