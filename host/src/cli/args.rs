@@ -190,17 +190,17 @@ pub struct Verify {
 }
 
 /// Arguments of `copy`.
-///
-/// The destination comes to have every object with the prefix as it is at the source:
-/// content, digest, etag, media type, metadata and the moment of expiry (to the second,
-/// and the time that the object takes to be sent) stay the same. One that differs there
-/// is replaced; nothing is deleted.
-///
-/// What is there already is not sent again: after an interruption, run the same command
-/// again, and it goes on. An object that was cut off in the middle is sent from its
-/// beginning. To compare content too, run verify on both stores.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The destination comes to have every object with the prefix as it is at the source: content, digest, \
+etag, media type and metadata. An object expires when it does at the source, to the second and the \
+time that it takes to be sent. One that differs is replaced; nothing is deleted.
+
+What is already there is not sent again, so after an interruption run the same command again. An \
+object that was cut off is sent from its beginning. Content that is already there is not read: \
+verify does that.
+
+Examples:
   chunk-store copy --from file:old --to file:new
   chunk-store copy --from file:data --to file:backup films/ --dry-run
   chunk-store copy --from file:data --to file:data --to-namespace archive --keep-existing")]

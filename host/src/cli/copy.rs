@@ -207,6 +207,7 @@ impl Counts {
         };
         let bytes = HumanBytes(self.bytes);
         let mut line = match dry_run {
+            _ if self.copied + self.would_copy == 0 => "nothing to copy".to_string(),
             true => format!("would copy {}: {bytes}", objects(self.would_copy)),
             false => {
                 format!("copied {}: {bytes} ({})", objects(self.copied), pace(self.bytes, took))
