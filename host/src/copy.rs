@@ -45,6 +45,10 @@ pub const OBJECTS_AT_ONCE: usize = 16;
 /// the copy is given up: the rest would fare no better, two minutes each.
 pub const REFUSED_IN_A_ROW_MAX: u32 = 16;
 
+/// How often an object is tried that was replaced while it was read, or whose store
+/// trapped or does not know whether it has it; and a listing that a trap took along.
+const ATTEMPTS_MAX: u32 = 4;
+
 /// What to copy, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CopyOptions {

@@ -6,12 +6,12 @@ use std::vec;
 
 use chunk_store::error::Error as StoreError;
 use chunk_store::limits::LIST_LIMIT_MAX;
-use chunk_store::object::{ListOptions, ListedObject, ObjectSummary};
+use chunk_store::object::{ListOptions, ListedObject, ObjectPage, ObjectSummary};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::progress::Counters;
-use super::{CopyError, Side};
+use super::{ATTEMPTS_MAX, CopyError, Side};
 use crate::error::Error;
 use crate::store::ChunkStore;
 
@@ -157,11 +157,21 @@ impl Keys {
             if self.was_last {
                 return Ok(None);
             }
-            let listed = self.store.list(self.options.clone()).await;
-            let page = listed.map_err(|error| self.side.failed(error))?;
+            let page = self.list().await.map_err(|error| self.side.failed(error))?;
             self.was_last = page.cursor.is_none();
             self.options.cursor = page.cursor;
             self.page = page.objects.into_iter();
         }
+    }
+
+    /// The next page. An object that traps the store may take a listing along.
+    async fn list(&self) -> Result<ObjectPage, Error> {
+        for _ in 1..ATTEMPTS_MAX {
+            match self.store.list(self.options.clone()).await {
+                Err(Error::Trap(_)) => {}
+                listed => return listed,
+            }
+        }
+        self.store.list(self.options.clone()).await
     }
 }

@@ -10,18 +10,14 @@ use chunk_store::error::Error as StoreError;
 use chunk_store::limits::INLINE_BYTES_DEFAULT;
 use chunk_store::object::{GetOptions, ObjectInfo, ObjectSummary, Precondition, PutOptions};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::listing::{Listed, There};
 use super::progress::{Counters, Passed};
-use super::{CopyError, CopyOptions, CopyOutcome, CopyReport, Side};
+use super::{ATTEMPTS_MAX, CopyError, CopyOptions, CopyOutcome, CopyReport, Side};
 use crate::body::ObjectReader;
 use crate::error::Error;
 use crate::store::ChunkStore;
-
-/// How often an object is tried that was replaced while it was read, or whose store
-/// trapped, or does not know whether it has it.
-const ATTEMPTS_MAX: u32 = 4;
 
 /// The budget of memory is counted in this many bytes.
 const UNIT_BYTES: u64 = 1024;
@@ -36,7 +32,7 @@ pub(super) struct Copier {
     /// they are opened: readers that hold memory for writers that wait for memory,
     /// and the other way round, would wait for each other.
     memory: Semaphore,
-    memory_bytes: u64,
+    memory_units: u32,
 }
 
 impl Copier {
@@ -46,10 +42,10 @@ impl Copier {
         options: CopyOptions,
         counters: Arc<Counters>,
     ) -> Self {
-        let units_max = (Semaphore::MAX_PERMITS as u64).min(u64::from(u32::MAX));
-        let units = (to.limits().memory_bytes_max / UNIT_BYTES).clamp(1, units_max);
-        let memory = Semaphore::new(units as usize);
-        Self { from, to, options, counters, memory, memory_bytes: units * UNIT_BYTES }
+        let units = to.limits().memory_bytes_max / UNIT_BYTES;
+        let memory_units = u32::try_from(units).unwrap_or(u32::MAX).max(1);
+        let memory = Semaphore::new((memory_units as usize).min(Semaphore::MAX_PERMITS));
+        Self { from, to, options, counters, memory, memory_units }
     }
 
     /// Copies an object, if it has to be, and says what became of it.
@@ -66,9 +62,11 @@ impl Copier {
     }
 
     async fn copy_patiently(&self, mut listed: Listed) -> CopyOutcome {
+        // A trap takes along what runs beside it. Alone, only who is to blame fails.
+        let mut alone = false;
         for attempt in 1.. {
             let passed = Passed::none(&self.counters);
-            let error = match self.copy_once(&listed, &passed).await {
+            let error = match self.copy_once(&listed, alone, &passed).await {
                 Ok(outcome) => return outcome,
                 Err(error) => error,
             };
@@ -85,13 +83,20 @@ impl Copier {
                 ) if attempt < ATTEMPTS_MAX => {}
                 _ => return CopyOutcome::Failed(error),
             }
+            alone = matches!(error.error, Error::Trap(_));
             // What was listed may not be what is there now.
             listed.here = None;
         }
         unreachable!("the last attempt ends it")
     }
 
-    async fn copy_once(&self, listed: &Listed, passed: &Passed) -> Result<CopyOutcome, CopyError> {
+    async fn copy_once(
+        &self,
+        listed: &Listed,
+        alone: bool,
+        passed: &Passed,
+    ) -> Result<CopyOutcome, CopyError> {
+        let room = if alone { Some(self.room(self.memory_units).await) } else { None };
         let key = &listed.key;
         let here = match &listed.here {
             Some(here) => here.clone(),
@@ -111,7 +116,11 @@ impl Copier {
         if self.options.dry_run {
             return Ok(CopyOutcome::WouldCopy { summary: here, replaces });
         }
-        let info = self.send(key, here.size, passed).await?;
+        let _room = match room {
+            Some(all) => all,
+            None => self.room(units(here.size, self.memory_units)).await,
+        };
+        let info = self.send(key, passed).await?;
         Ok(CopyOutcome::Copied { info, replaced: replaces })
     }
 
@@ -129,10 +138,12 @@ impl Copier {
         }
     }
 
+    async fn room(&self, units: u32) -> SemaphorePermit<'_> {
+        self.memory.acquire_many(units).await.expect("it is never closed")
+    }
+
     /// Streams an object from one store to the other.
-    async fn send(&self, key: &str, size: u64, passed: &Passed) -> Result<ObjectInfo, CopyError> {
-        let units = units(size, self.memory_bytes);
-        let _room = self.memory.acquire_many(units).await.expect("it is never closed");
+    async fn send(&self, key: &str, passed: &Passed) -> Result<ObjectInfo, CopyError> {
         let opened = self.from.get(key, GetOptions::default()).await;
         let reader = opened.map_err(|error| Side::Source.failed(error))?;
         let here = reader.info().clone();
@@ -166,13 +177,13 @@ impl Copier {
     }
 }
 
-/// How much of the destination's memory an object can use, in units: large ones take
-/// half, since two keep both stores busy.
-fn units(size: u64, memory_bytes: u64) -> u32 {
+/// How much of the destination's memory an object can use: large ones take half, since
+/// two keep both stores busy.
+fn units(size: u64, memory_units: u32) -> u32 {
     // A body that may fit into its manifest is buffered twice.
-    let least = 2 * INLINE_BYTES_DEFAULT;
-    let bytes = size.min(memory_bytes / 2).max(least).min(memory_bytes);
-    u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX)
+    let least = (2 * INLINE_BYTES_DEFAULT / UNIT_BYTES) as u32;
+    let size = u32::try_from(size.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+    size.min(memory_units / 2).max(least).min(memory_units)
 }
 
 /// Whether what is there can only be a copy of what is here.
@@ -270,12 +281,11 @@ mod tests {
 
     #[test]
     fn two_large_objects_or_many_small_ones_fit_the_memory() {
-        let memory = 16 << 20;
-        let all = (memory / UNIT_BYTES) as u32;
-        assert_eq!(all / units(1 << 40, memory), 2);
-        assert!(super::super::OBJECTS_AT_ONCE as u32 * units(0, memory) <= all);
-        for memory in [1 << 10, 100 << 10, 600 << 10] {
-            assert!(u64::from(units(1 << 40, memory)) * UNIT_BYTES <= memory);
+        let all = ((16 << 20) / UNIT_BYTES) as u32;
+        assert_eq!(all / units(1 << 40, all), 2);
+        assert!(crate::copy::OBJECTS_AT_ONCE as u32 * units(0, all) <= all);
+        for all in [1, 100, 600] {
+            assert!((1..=all).contains(&units(1 << 40, all)));
         }
     }
 }
