@@ -361,6 +361,30 @@ async fn large_and_small_objects_share_the_memory_of_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn large_objects_go_two_at_a_time() {
+    let [from, to] = [memory(), memory()];
+    for number in 0..8 {
+        put(&store(&from), &format!("{number}"), bytes(number, 9 << 20)).await;
+    }
+    let (open, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (opened, peak) = (open.clone(), most.clone());
+    let source = Hooked::over(&from).store(move |call, _| {
+        if matches!(call, Call::Get(key, None) if key.starts_with("m/")) {
+            peak.fetch_max(opened.fetch_add(1, SeqCst) + 1, SeqCst);
+        }
+        Ok(())
+    });
+    let destination = Hooked::over(&to).store(move |call, _| {
+        if matches!(call, Call::Set(key) if key.starts_with("m/")) {
+            open.fetch_sub(1, SeqCst);
+        }
+        Ok(())
+    });
+    assert_eq!(copy(&source, &destination).await.len(), 8);
+    assert!((1..=2).contains(&most.load(SeqCst)), "{most:?} at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_traps_the_destination_does_not_keep_the_others() {
     let source = store(&memory());
     put(&source, "0 large", bytes(115, 64 << 20)).await;

@@ -28,9 +28,10 @@ pub(super) struct Copier {
     to: ChunkStore,
     options: CopyOptions,
     counters: Arc<Counters>,
-    /// The destination's buffer memory. Objects take of it what they can use before
-    /// they are opened: readers that hold memory for writers that wait for memory,
-    /// and the other way round, would wait for each other.
+    /// The destination's buffer memory. An object takes of it what it can use before
+    /// it is opened: so what waits between the stores stays bounded too, and readers
+    /// that hold memory for writers that wait for memory cannot come to wait for each
+    /// other.
     memory: Semaphore,
     memory_units: u32,
 }

@@ -1,7 +1,7 @@
 //! How far a copy has come.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 /// How far a copy has come, as [`Copies::progress`](super::Copies::progress) finds it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,22 +60,26 @@ impl Counters {
 #[derive(Debug, Clone)]
 pub(super) struct Passed {
     counters: Arc<Counters>,
-    bytes: Arc<AtomicU64>,
+    /// `None` once the attempt has failed: what its source may still give by then counts
+    /// no more.
+    bytes: Arc<Mutex<Option<u64>>>,
 }
 
 impl Passed {
     pub fn none(counters: &Arc<Counters>) -> Self {
-        Self { counters: counters.clone(), bytes: Arc::default() }
+        Self { counters: counters.clone(), bytes: Arc::new(Mutex::new(Some(0))) }
     }
 
-    pub fn add(&self, bytes: u64) {
-        // In this order, so that no more is taken back than was counted.
-        self.counters.bytes_done.fetch_add(bytes, Relaxed);
-        self.bytes.fetch_add(bytes, Relaxed);
+    pub fn add(&self, count: u64) {
+        if let Some(bytes) = &mut *self.bytes.lock().expect("never held across a panic") {
+            *bytes += count;
+            self.counters.bytes_done.fetch_add(count, Relaxed);
+        }
     }
 
-    /// The attempt failed: they have to be sent again, or will not be.
+    /// They have to be sent again, or will not be sent.
     pub fn take_back(&self) {
-        self.counters.bytes_done.fetch_sub(self.bytes.swap(0, Relaxed), Relaxed);
+        let bytes = self.bytes.lock().expect("never held across a panic").take();
+        self.counters.bytes_done.fetch_sub(bytes.unwrap_or(0), Relaxed);
     }
 }
