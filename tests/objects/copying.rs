@@ -86,13 +86,13 @@ fn only(outcomes: BTreeMap<String, CopyOutcome>) -> CopyOutcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_listings_are_merged_across_pages() {
     let (source, destination) = (store(&memory()), store(&memory()));
-    for number in 0..2500 {
+    for number in 0..2500_u32 {
         let (key, other) = (format!("{number:04}"), format!("{number:04} of its own"));
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             put(&source, &key, key.clone()).await;
         }
-        if number % 3 == 0 {
-            let content = if number % 5 == 0 { "another" } else { &key }.to_string();
+        if number.is_multiple_of(3) {
+            let content = if number.is_multiple_of(5) { "another" } else { &key }.to_string();
             put(&destination, &key, content).await;
             put(&destination, &other, other.clone()).await;
         }
@@ -102,12 +102,12 @@ async fn both_listings_are_merged_across_pages() {
     for (key, outcome) in outcomes {
         let number: u32 = key.parse().unwrap();
         let expected = match outcome {
-            CopyOutcome::AlreadyThere(_) => number % 3 == 0 && number % 5 != 0,
-            CopyOutcome::Copied { replaced: true, .. } => number % 15 == 0,
-            CopyOutcome::Copied { replaced: false, .. } => number % 3 != 0,
+            CopyOutcome::AlreadyThere(_) => number.is_multiple_of(3) && !number.is_multiple_of(5),
+            CopyOutcome::Copied { replaced: true, .. } => number.is_multiple_of(15),
+            CopyOutcome::Copied { replaced: false, .. } => !number.is_multiple_of(3),
             _ => false,
         };
-        assert!(expected && number % 2 == 0, "{key}: {outcome:?}");
+        assert!(expected && number.is_multiple_of(2), "{key}: {outcome:?}");
         assert_eq!(read(&destination, &key).await, key.as_bytes());
     }
     assert_eq!(read(&destination, "0015").await, b"another", "it is not at the source");
@@ -346,8 +346,8 @@ async fn large_and_small_objects_share_the_memory_of_both_sides() {
         let backend = MemoryBackend::new().with_memory_bytes_max(4 << 20);
         ChunkStore::new(Arc::new(backend)).unwrap()
     });
-    for number in 0..60 {
-        let size = if number % 6 == 0 { 12 << 20 } else { 100_000 + number };
+    for number in 0..60_u64 {
+        let size = if number.is_multiple_of(6) { 12 << 20 } else { 100_000 + number };
         put(&source, &format!("{number:02}"), bytes(number, size)).await;
     }
     let outcomes = copy(&source, &destination).await;
