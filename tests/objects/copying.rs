@@ -244,13 +244,32 @@ async fn an_object_that_is_deleted_before_its_turn_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_may_have_landed_is_looked_for() {
+    let (source, below) = (store(&memory()), memory());
+    put(&source, "object", "content").await;
+    let mut hooked = Hooked::over(&below);
+    // Without conditional writes the store does not look by itself.
+    hooked.limits.conditional_write = false;
+    let destination = hooked.store(|call, below| match call {
+        Call::Set("m/object", value) => {
+            place(below, value);
+            Err(KvError::Unavailable("the answer was lost".into()))
+        }
+        _ => Ok(()),
+    });
+    let outcome = only(copy(&source, &destination).await);
+    assert!(matches!(outcome, CopyOutcome::AlreadyThere(_)), "{outcome:?}");
+    assert_eq!(read(&store(&below), "object").await, b"content");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_appears_at_the_destination_meanwhile_is_kept_if_so_asked() {
     let [source, other, below] = [memory(), memory(), memory()];
     put(&store(&source), "object", bytes(114, 1 << 20)).await;
     put(&store(&other), "object", "of somebody else").await;
     let theirs = now(other.get("m/object", None)).unwrap().unwrap().value;
     let destination = Hooked::over(&below).store(move |call, below| {
-        if matches!(call, Call::Set(key) if key.starts_with("c/")) {
+        if matches!(call, Call::Set(key, _) if key.starts_with("c/")) {
             place(below, &theirs);
         }
         Ok(())
@@ -268,7 +287,7 @@ async fn a_destination_that_takes_nothing_ends_the_copy() {
         put(&source, &format!("{number:03}"), "content").await;
     }
     let full = |call: Call<'_>, _: &MemoryBackend| match call {
-        Call::Set(_) => Err(KvError::Rejected("the disk is full".into())),
+        Call::Set(..) => Err(KvError::Rejected("the disk is full".into())),
         _ => Ok(()),
     };
     let destination = Hooked::over(&memory()).store(full);
@@ -375,7 +394,7 @@ async fn large_objects_go_two_at_a_time() {
         Ok(())
     });
     let destination = Hooked::over(&to).store(move |call, _| {
-        if matches!(call, Call::Set(key) if key.starts_with("m/")) {
+        if matches!(call, Call::Set(key, _) if key.starts_with("m/")) {
             open.fetch_sub(1, SeqCst);
         }
         Ok(())

@@ -58,8 +58,8 @@ async fn copy_all(
     options: CopyOptions,
     output: &Output,
 ) -> ExitCode {
-    let mut sum = Sum { dry_run: options.dry_run, ..Sum::default() };
     let transfer = Transfer::new(output, "", Some(0));
+    let mut sum = Sum::new(options.dry_run, &transfer, output);
     let mut copies = from.copy_to(to, options);
     let mut tick = tokio::time::interval(TICK);
     loop {
@@ -72,13 +72,12 @@ async fn copy_all(
             }
         };
         match report {
-            Some(Ok(report)) => transfer.aside(|| sum.add(report, output)),
-            Some(Err(error)) => transfer.aside(|| sum.stopped(error, output)),
+            Some(Ok(report)) => sum.add(report),
+            Some(Err(error)) => sum.stopped(error),
             None => break,
         }
     }
-    let took = transfer.finish();
-    sum.finish(took, [from, to].map(ChunkStore::guest_memory_bytes).iter().sum(), output)
+    sum.finish([from, to].map(ChunkStore::guest_memory_bytes).iter().sum())
 }
 
 /// What the bar says of objects: the total grows while they are listed.
@@ -127,16 +126,22 @@ struct Counts {
     bytes: u64,
 }
 
-#[derive(Default)]
-struct Sum {
+struct Sum<'a> {
     dry_run: bool,
+    transfer: &'a Transfer,
+    output: &'a Output,
     counts: Counts,
     /// Of the first failure.
     code: Option<ExitCode>,
 }
 
-impl Sum {
-    fn add(&mut self, report: CopyReport, output: &Output) {
+impl<'a> Sum<'a> {
+    fn new(dry_run: bool, transfer: &'a Transfer, output: &'a Output) -> Self {
+        Self { dry_run, transfer, output, counts: Counts::default(), code: None }
+    }
+
+    fn add(&mut self, report: CopyReport) {
+        let output = self.output;
         let key = &report.key;
         let counts = &mut self.counts;
         let (count, told) = match report.outcome {
@@ -152,7 +157,8 @@ impl Sum {
                 counts.bytes += summary.size;
                 if !output.json {
                     let what = if replaces { "replace" } else { "new" };
-                    output.line(&format!("{what:<7}  {key}  {}", HumanBytes(summary.size)));
+                    let line = format!("{what:<7}  {key}  {}", HumanBytes(summary.size));
+                    self.transfer.aside(|| output.line(&line));
                 }
                 let told = json!({ "key": key, "outcome": "would-copy", "replaces": replaces, "size": summary.size });
                 (&mut counts.would_copy, told)
@@ -164,7 +170,7 @@ impl Sum {
             CopyOutcome::Gone => (&mut counts.gone, json!({ "key": key, "outcome": "gone" })),
             CopyOutcome::Failed(CopyError { side, error }) => {
                 let failure = of(side, Failure::of(key, error));
-                let code = output.fail(&failure);
+                let code = self.transfer.aside(|| output.fail(&failure));
                 self.code.get_or_insert(code);
                 let told = json!({ "key": key, "outcome": "failed", "error": failure.name });
                 (&mut counts.failed, told)
@@ -177,16 +183,18 @@ impl Sum {
     }
 
     /// Objects that were not reported were not copied.
-    fn stopped(&mut self, CopyError { side, error }: CopyError, output: &Output) {
+    fn stopped(&mut self, CopyError { side, error }: CopyError) {
         let failure = of(side, Failure::from(error));
         let message =
             format!("stopped before the last object: {}; run it again to go on", failure.message);
-        let code = output.fail(&Failure { message, ..failure });
+        let failure = Failure { message, ..failure };
+        let code = self.transfer.aside(|| self.output.fail(&failure));
         self.code.get_or_insert(code);
     }
 
-    fn finish(self, took: Duration, guest_memory_bytes: usize, output: &Output) -> ExitCode {
-        let counts = &self.counts;
+    fn finish(self, guest_memory_bytes: usize) -> ExitCode {
+        let Self { counts, output, .. } = &self;
+        let took = self.transfer.finish();
         if output.json {
             let mut summary = serde_json::to_value(counts).expect("plain data");
             summary["elapsed-ms"] = json!(took.as_millis() as u64);

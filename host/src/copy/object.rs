@@ -43,9 +43,10 @@ impl Copier {
         options: CopyOptions,
         counters: Arc<Counters>,
     ) -> Self {
-        let units = to.limits().memory_bytes_max / UNIT_BYTES;
-        let memory_units = u32::try_from(units).unwrap_or(u32::MAX).max(1);
-        let memory = Semaphore::new((memory_units as usize).min(Semaphore::MAX_PERMITS));
+        let units_max = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
+        let units = u32::try_from(to.limits().memory_bytes_max / UNIT_BYTES);
+        let memory_units = units.unwrap_or(u32::MAX).clamp(1, units_max);
+        let memory = Semaphore::new(memory_units as usize);
         Self { from, to, options, counters, memory, memory_units }
     }
 
@@ -65,7 +66,9 @@ impl Copier {
     async fn copy_patiently(&self, mut listed: Listed) -> CopyOutcome {
         // A trap takes along what runs beside it. Alone, only who is to blame fails.
         let mut alone = false;
-        for attempt in 1.. {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
             let passed = Passed::none(&self.counters);
             let error = match self.copy_once(&listed, alone, &passed).await {
                 Ok(outcome) => return outcome,
@@ -81,14 +84,16 @@ impl Copier {
                 (
                     Error::Store(StoreError::Replaced | StoreError::Uncertain(_)) | Error::Trap(_),
                     _,
-                ) if attempt < ATTEMPTS_MAX => {}
+                ) if attempts < ATTEMPTS_MAX => {}
                 _ => return CopyOutcome::Failed(error),
             }
             alone = matches!(error.error, Error::Trap(_));
-            // What was listed may not be what is there now.
+            // What was listed may not be what is there now, and it may have landed.
             listed.here = None;
+            if error.side == Side::Destination {
+                listed.there = There::Something;
+            }
         }
-        unreachable!("the last attempt ends it")
     }
 
     async fn copy_once(
@@ -196,7 +201,7 @@ fn is_copy(there: &ObjectSummary, here: &ObjectSummary) -> bool {
     let same_expiry = match (there.expires, here.expires) {
         (None, None) => true,
         (Some(there_at), Some(here_at)) => {
-            there_at + 1000 > here_at
+            there_at.saturating_add(1000) > here_at
                 && there_at.saturating_sub(there.modified) <= here_at.saturating_sub(here.modified)
         }
         _ => false,
@@ -210,7 +215,7 @@ fn seconds_left(expires: u64, now_ms: u64) -> u32 {
 }
 
 fn now_ms() -> u64 {
-    // A clock before 1970 leaves expiring objects for ever, as does one that stands.
+    // By a clock before 1970 everything has long to live.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_millis() as u64
 }

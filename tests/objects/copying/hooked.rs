@@ -17,7 +17,8 @@ use futures::FutureExt;
 pub enum Call<'a> {
     /// Of a key, with the part of its value.
     Get(&'a str, Option<Span>),
-    Set(&'a str),
+    /// Of a key to a value.
+    Set(&'a str, &'a Bytes),
     Delete,
     /// With the cursor.
     List(Option<&'a str>),
@@ -69,7 +70,7 @@ impl Backend for Hooked {
     }
 
     async fn set(&self, key: &str, value: Bytes, options: SetOptions) -> Result<Outcome, KvError> {
-        (self.hook)(Call::Set(key), &self.below)?;
+        (self.hook)(Call::Set(key, &value), &self.below)?;
         self.below.set(key, value, options).await
     }
 
