@@ -215,7 +215,8 @@ impl Counts {
         };
         let bytes = HumanBytes(self.bytes);
         let mut line = match dry_run {
-            _ if self.copied + self.would_copy == 0 => "nothing to copy".to_string(),
+            true if self.would_copy == 0 => "would copy nothing".to_string(),
+            false if self.copied == 0 => "copied nothing".to_string(),
             true => format!("would copy {}: {bytes}", objects(self.would_copy)),
             false => {
                 format!("copied {}: {bytes} ({})", objects(self.copied), pace(self.bytes, took))
