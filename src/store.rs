@@ -58,7 +58,8 @@ impl<K: Kv, C: Clock> Store<K, C> {
         &self.inner.kv
     }
 
-    fn limits(&self) -> KvLimits {
+    /// What the platform can hold and do.
+    pub fn limits(&self) -> KvLimits {
         self.kv().limits()
     }
 

@@ -4,6 +4,7 @@
 //! futures that may move between threads, and is chosen by URL ([`open`]). The
 //! suite in `tests/conformance` holds the rules that each of them keeps.
 
+pub mod fault;
 pub mod file;
 pub mod memory;
 pub mod namespace;

@@ -54,8 +54,10 @@ impl<K: Kv, C: Clock> Store<K, C> {
     ) -> Result<Vec<Id>, Error> {
         let key = &commit.manifest.info.key;
         let mut lost: Option<String> = None;
+        // Until when an attempt may land on a key that holds nothing.
+        let mut lands_until_ns = 0;
         for attempt in 1..=COMMIT_ATTEMPTS {
-            let stored = match self.load_header(key).await {
+            let stored = match self.load_settled(commit, lands_until_ns).await {
                 Ok(stored) => stored,
                 Err(error) => return Err(uncertain_if(lost, error)),
             };
@@ -78,18 +80,45 @@ impl<K: Kv, C: Clock> Store<K, C> {
                     return Err(Error::Denied(why));
                 }
             });
-            match self.kv().set_if(&key::manifest(key), commit.value.clone(), options).await {
+            let set = self.kv().set_if(&key::manifest(key), commit.value.clone(), options).await;
+            match set {
                 Ok(Outcome::Done) => return Ok(replaced(&stored, commit.manifest)),
                 Ok(Outcome::Stale) => {}
                 Err(Failure::Definite(error)) => return Err(uncertain_if(lost, error)),
                 Err(Failure::Ambiguous(why)) => {
                     lost = Some(why);
+                    if stored.is_none() {
+                        let lag_ns = u64::from(limits.write_lag_ms_max) * 1_000_000;
+                        lands_until_ns = self.clock().monotonic_ns() + lag_ns;
+                    }
                     self.kv().back_off(attempt).await;
                 }
             }
         }
         let busy = Error::Unavailable("others keep writing this object; try again".into(), None);
         Err(uncertain_if(lost, busy))
+    }
+
+    /// The manifest, once no earlier attempt can set it any more, or when one has.
+    ///
+    /// A version never comes back, so an attempt that lands after another has succeeded
+    /// finds its condition broken. Absence does come back: an attempt that landed late
+    /// would bring an object back that the next attempt put and somebody deleted.
+    async fn load_settled(
+        &self,
+        commit: &Commit<'_>,
+        lands_until_ns: u64,
+    ) -> Result<Option<Stored>, Error> {
+        for poll in 1.. {
+            let stored = self.load_header(&commit.manifest.info.key).await?;
+            if is_generation(&stored, &commit.manifest.info.generation)
+                || self.clock().monotonic_ns() >= lands_until_ns
+            {
+                return Ok(stored);
+            }
+            self.kv().back_off(poll).await;
+        }
+        unreachable!("time passes")
     }
 
     async fn commit_blindly(

@@ -29,9 +29,15 @@ impl<K: Kv, C: Clock> Store<K, C> {
         for attempt in 1..=COMMIT_ATTEMPTS {
             let stored = self.load_header(key).await?;
             let version = stored.as_ref().and_then(|stored| stored.version.clone());
-            if lost.as_ref().is_some_and(|(tried, _)| stored.is_none() || *tried != version) {
-                // It landed, or somebody else replaced what was to go: it is gone.
-                return Ok(());
+            match &lost {
+                // It landed, or somebody else deleted it: it is gone.
+                Some(_) if stored.is_none() => return Ok(()),
+                // It landed and somebody else put another, or what was to go was replaced, and
+                // what is there now had better stay: nobody knows.
+                Some((tried, why)) if *tried != version => {
+                    return Err(Error::Uncertain(why.clone()));
+                }
+                _ => {}
             }
             let readable = stored.as_ref().is_none_or(|stored| stored.manifest.is_ok());
             if precondition.is_some() || readable {

@@ -15,7 +15,7 @@ use crate::budget::Share;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::kv::{Kv, KvLimits};
-use crate::limits::{INLINE_BYTES_DEFAULT, KV_ATTEMPTS};
+use crate::limits::{CLOCK_MARGIN_SECONDS, INLINE_BYTES_DEFAULT, KV_ATTEMPTS};
 use crate::manifest::paging::HEADER_BYTES;
 use crate::manifest::{Manifest, codec};
 use crate::object::{Content, GetOptions};
@@ -209,8 +209,10 @@ async fn explain<K: Kv, C: Clock>(store: &Store<K, C>, manifest: &Manifest, faul
     Error::Corrupt(what)
 }
 
-/// Whether the object was committed so lately that reads may not see all of it.
+/// Whether the object was committed so lately that reads may not see all of it. The
+/// commit's time is by the writer's clock.
 fn is_young<K: Kv, C: Clock>(store: &Store<K, C>, manifest: &Manifest) -> bool {
-    let age = store.clock().wall_ms().saturating_sub(manifest.info.modified);
-    age < u64::from(store.limits().staleness_ms)
+    let staleness_ms = u64::from(store.limits().staleness_ms);
+    let age_ms = store.clock().wall_ms().saturating_sub(manifest.info.modified);
+    staleness_ms > 0 && age_ms < staleness_ms + 1000 * CLOCK_MARGIN_SECONDS
 }

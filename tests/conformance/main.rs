@@ -35,6 +35,8 @@ mod on {
             file,
             file_without_sync,
             file_without_attributes,
+            memory_behind_faults,
+            file_behind_faults,
         ],
         rules: {
             values: [

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chunk_store::kv::{Entry, Outcome, SetOptions};
 use chunk_store_host::kv::Backend;
+use chunk_store_host::kv::fault::{FaultyBackend, Plan};
 use chunk_store_host::kv::file::{Durability, FileBackend, FileOptions};
 use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::kv::namespace::Namespaced;
@@ -49,6 +50,29 @@ pub async fn file_without_sync() -> Subject {
 /// As on a file system that has no extended attributes.
 pub async fn file_without_attributes() -> Subject {
     in_directory(FileOptions { attributes: false, ..FileOptions::default() }).await
+}
+
+/// Behind faults of which none happens: what stands between changes nothing.
+pub async fn memory_behind_faults() -> Subject {
+    Subject::lasting(Arc::new(faultless(MemoryBackend::new())))
+}
+
+pub async fn file_behind_faults() -> Subject {
+    let directory = tempfile::tempdir().unwrap();
+    let path: PathBuf = directory.path().into();
+    let open: Open = Box::new(move || {
+        let path = path.clone();
+        Box::pin(async move {
+            let backend = FileBackend::open(path, FileOptions::default()).await.unwrap();
+            Arc::new(faultless(backend)) as Arc<dyn Backend>
+        })
+    });
+    Subject { backend: open().await, open, _directory: Some(directory) }
+}
+
+fn faultless<B: Backend>(backend: B) -> FaultyBackend<B> {
+    let limits = backend.limits();
+    FaultyBackend::new(backend, limits, Plan::default(), 0)
 }
 
 async fn in_directory(options: FileOptions) -> Subject {

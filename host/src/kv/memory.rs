@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use chunk_store::kv::{
     Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome, SetOptions,
 };
 use chunk_store::range::Span;
+use tokio::time::Instant;
 
 use super::{Backend, MEMORY_BYTES_MAX_DEFAULT, checks};
 

@@ -1,0 +1,132 @@
+//! Whether what clients saw of one key can be explained: by an order of their operations
+//! in which each takes effect at one moment between its beginning and its end
+//! (linearizability, by the search of Wing and Gong).
+
+use std::collections::HashSet;
+
+use tokio::time::Instant;
+
+/// Which content a key holds: the number of its put.
+pub type Content = Option<u64>;
+
+/// What an operation did, if it took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It saw this, and changed nothing.
+    Saw(Content),
+    /// It wrote this over whatever there was.
+    Wrote(Content),
+    /// It wrote this where there was nothing.
+    Created(u64),
+    /// It wrote this over, or deleted, something that was there.
+    Changed(Content),
+}
+
+/// One operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Event {
+    pub effect: Effect,
+    pub begun: Instant,
+    /// `None` if nobody knows whether and when it took effect.
+    pub ended: Option<Instant>,
+}
+
+impl Effect {
+    /// What the key holds then, if it can take effect on that.
+    fn apply(self, held: Content) -> Option<Content> {
+        match self {
+            Effect::Saw(seen) => (seen == held).then_some(held),
+            Effect::Wrote(content) => Some(content),
+            Effect::Created(content) => held.is_none().then_some(Some(content)),
+            Effect::Changed(content) => held.is_some().then_some(content),
+        }
+    }
+}
+
+impl Effect {
+    /// A put that was not answered, and is not there when it looks, is made again: if it had
+    /// taken effect and was deleted at once, it takes effect twice before its end.
+    fn may_repeat(self, held: Content) -> bool {
+        held.is_none() && !matches!(self, Effect::Saw(_) | Effect::Wrote(None))
+    }
+}
+
+/// Whether there is such an order, from an empty key on.
+pub fn is_explainable(events: &[Event]) -> bool {
+    assert!(events.len() <= 64, "the set of those that are done is 64 bits wide");
+    let certain = (0..events.len()).filter(|at| events[*at].ended.is_some());
+    let wanted = certain.fold(0u64, |set, at| set | 1 << at);
+    search(events, wanted, 0, None, &mut HashSet::new())
+}
+
+fn search(
+    events: &[Event],
+    wanted: u64,
+    done: u64,
+    held: Content,
+    seen: &mut HashSet<(u64, Content)>,
+) -> bool {
+    if done & wanted == wanted {
+        return true;
+    }
+    if !seen.insert((done, held)) {
+        return false;
+    }
+    let left = || (0..events.len()).filter(|at| done & 1 << at == 0);
+    // Whoever ended first of those left began before whatever comes next.
+    let horizon = left().filter_map(|at| events[at].ended).min();
+    left().any(|at| {
+        let event = &events[at];
+        let possible = horizon.is_none_or(|horizon| event.begun <= horizon);
+        match event.effect.apply(held) {
+            Some(next) if possible => {
+                search(events, wanted, done | 1 << at, next, seen)
+                    || event.effect.may_repeat(held) && search(events, wanted, done, next, seen)
+            }
+            _ => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn history(events: &[(Effect, u64, u64)]) -> Vec<Event> {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let event = |&(effect, begun, ended)| Event {
+            effect,
+            begun: at(begun),
+            ended: (ended > 0).then(|| at(ended)),
+        };
+        events.iter().map(event).collect()
+    }
+
+    #[test]
+    fn what_can_be_explained_is_told_from_what_cannot() {
+        use Effect::{Changed, Created, Saw, Wrote};
+        let good: &[&[(Effect, u64, u64)]] = &[
+            &[],
+            &[(Wrote(Some(1)), 1, 2), (Saw(Some(1)), 3, 4)],
+            &[(Wrote(Some(1)), 1, 9), (Saw(None), 2, 3), (Saw(Some(1)), 4, 5)],
+            &[(Wrote(Some(1)), 1, 0), (Saw(None), 5, 6), (Saw(Some(1)), 7, 8)],
+            &[(Created(1), 1, 5), (Changed(None), 2, 6), (Saw(None), 7, 8)],
+        ];
+        let bad: &[&[(Effect, u64, u64)]] = &[
+            &[(Saw(Some(1)), 1, 2)],
+            &[(Wrote(Some(1)), 1, 2), (Saw(None), 3, 4)],
+            &[(Wrote(Some(1)), 1, 9), (Saw(Some(1)), 2, 3), (Saw(None), 4, 5)],
+            &[(Created(1), 1, 5), (Created(2), 2, 6)],
+            &[(Changed(Some(1)), 1, 5)],
+        ];
+        for events in good {
+            assert!(is_explainable(&history(events)), "{events:?}");
+        }
+        for events in bad {
+            assert!(!is_explainable(&history(events)), "{events:?}");
+        }
+    }
+}
