@@ -29,7 +29,7 @@ use self::register::is_explainable;
 use self::world::World;
 
 /// So many seeds in every run of the tests, half of them on each of two threads.
-const SEEDS: u64 = 4000;
+const SEEDS: u64 = 20_000;
 
 /// Seeds that failed once, each for a reason that is mended.
 const KEPT: [u64; 0] = [];

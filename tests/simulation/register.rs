@@ -44,10 +44,11 @@ impl Effect {
 }
 
 impl Effect {
-    /// A put that was not answered, and is not there when it looks, is made again: if it had
-    /// taken effect and was deleted at once, it takes effect twice before its end.
-    fn may_repeat(self, held: Content) -> bool {
-        held.is_none() && !matches!(self, Effect::Saw(_) | Effect::Wrote(None))
+    /// A put that was not answered, and does not find its object when it looks, is made
+    /// again: if it had taken effect and was replaced or deleted at once, it takes effect
+    /// twice before its end.
+    fn may_repeat(self) -> bool {
+        !matches!(self, Effect::Saw(_) | Effect::Wrote(None) | Effect::Changed(None))
     }
 }
 
@@ -81,7 +82,7 @@ fn search(
         match event.effect.apply(held) {
             Some(next) if possible => {
                 search(events, wanted, done | 1 << at, next, seen)
-                    || event.effect.may_repeat(held) && search(events, wanted, done, next, seen)
+                    || event.effect.may_repeat() && search(events, wanted, done, next, seen)
             }
             _ => false,
         }
