@@ -196,7 +196,7 @@ fn replaced(before: &Option<Stored>, now: &Manifest) -> Vec<Id> {
 
 /// After a write whose answer was lost, whatever else went wrong, nobody knows
 /// whether it took effect.
-fn uncertain_if(lost: Option<String>, error: Error) -> Error {
+pub(super) fn uncertain_if(lost: Option<String>, error: Error) -> Error {
     match lost {
         Some(why) => Error::Uncertain(why),
         None => error,

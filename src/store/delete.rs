@@ -1,6 +1,7 @@
 //! Deleting objects: the manifest goes, and nothing else. Readers of the content
 //! go on; sweep collects it when nobody can be reading it any more.
 
+use super::commit::uncertain_if;
 use super::load::{Stored, check_precondition};
 use super::{Store, check_write_precondition};
 use crate::attempt::Failure;
@@ -27,7 +28,11 @@ impl<K: Kv, C: Clock> Store<K, C> {
         // The version that an attempt with a lost answer was to delete, and why it was lost.
         let mut lost: Option<(Option<String>, String)> = None;
         for attempt in 1..=COMMIT_ATTEMPTS {
-            let stored = self.load_header(key).await?;
+            let why = || lost.as_ref().map(|(_, why)| why.clone());
+            let stored = match self.load_header(key).await {
+                Ok(stored) => stored,
+                Err(error) => return Err(uncertain_if(why(), error)),
+            };
             let version = stored.as_ref().and_then(|stored| stored.version.clone());
             match &lost {
                 // It landed, or somebody else deleted it: it is gone.
@@ -55,7 +60,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
                     return Ok(());
                 }
                 Ok(Outcome::Stale) => {}
-                Err(Failure::Definite(error)) => return Err(error),
+                Err(Failure::Definite(error)) => return Err(uncertain_if(why(), error)),
                 Err(Failure::Ambiguous(why)) => {
                     lost = Some((version, why));
                     self.kv().back_off(attempt).await;

@@ -115,6 +115,21 @@ fn a_delete_whose_answer_was_lost_is_done() {
 }
 
 #[test]
+fn a_delete_whose_answer_was_lost_and_that_cannot_look_is_uncertain() {
+    let bed = Bed::new(able());
+    bed.put("a", b"content").unwrap();
+    let mut lost = false;
+    bed.kv.rule(move |asked| match asked.verb {
+        "delete" => {
+            lost = true;
+            Some(Act::LoseAnswer)
+        }
+        _ => lost.then(unavailable),
+    });
+    assert!(matches!(block_on(bed.store.delete("a", None)), Err(Error::Uncertain(_))));
+}
+
+#[test]
 fn a_delete_whose_answer_was_lost_does_not_delete_what_came_after() {
     let bed = Bed::new(able());
     bed.put("a", &content(10)).unwrap();
