@@ -11,6 +11,7 @@
 //! happens, `CHUNK_STORE_SEEDS=N` runs so many in place of the usual number.
 
 mod clients;
+mod model;
 
 mod register;
 mod world;
@@ -124,15 +125,20 @@ async fn simulate(seed: u64, trace: bool) {
     }
 }
 
-/// Runs a seed in a time of its own; a failure names it.
-fn run(seed: u64, trace: bool) {
+/// Time passes when everybody waits, and only then.
+fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime");
+    runtime.block_on(work)
+}
+
+/// Runs a seed in a time of its own; a failure names it.
+fn run(seed: u64, trace: bool) {
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(simulate(seed, trace));
+        in_virtual_time(simulate(seed, trace));
     }));
     if let Err(panic) = outcome {
         eprintln!(
@@ -166,12 +172,7 @@ fn whatever_fails_nothing_acknowledged_is_lost_and_nothing_wrong_is_read() {
 #[test]
 fn a_seed_gives_the_same_history_again() {
     let trace_of = |seed| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
+        in_virtual_time(async {
             let begun = tokio::time::Instant::now();
             simulate(seed, false).await;
             begun.elapsed()
