@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(4 * 3600);
 /// What all of them did, and what came of it.
 #[derive(Default)]
 pub struct History {
-    /// By the digest: which put it was, its key, its content.
-    contents: RefCell<BTreeMap<String, (u64, String, Rc<[u8]>)>>,
+    /// By the digest.
+    contents: RefCell<BTreeMap<String, PutContent>>,
     puts: Cell<u64>,
     events: RefCell<BTreeMap<String, Vec<Event>>>,
     /// Operations that have begun and not ended: what happened to them is not known if
@@ -40,6 +40,9 @@ pub struct History {
     opened: Cell<u64>,
     trace: bool,
 }
+
+/// Which put it was, its key, its content.
+type PutContent = (u64, String, Rc<[u8]>);
 
 impl History {
     pub fn new(trace: bool) -> Self {
