@@ -54,6 +54,10 @@ pub const DEADLINE_SECONDS_DEFAULT: u32 = 24 * 3600;
 /// objects that expire.
 pub const GRACE_SECONDS_DEFAULT: u32 = 3600;
 
+/// How far apart the clocks of writers and of who sweeps are taken to be at most, in
+/// seconds.
+pub const CLOCK_MARGIN_SECONDS: u64 = 300;
+
 /// kv operations that a put needs besides its chunks: the segment's record and its
 /// rewrites, reading and setting the manifest twice, condemning what is replaced.
 pub const PUT_OPERATIONS: u64 = 12;
