@@ -84,6 +84,12 @@ impl<K: Kv, C: Clock> Patient<K, C> {
         self.once(|| self.kv.set(key, value.clone(), options.clone())).await
     }
 
+    /// Deletes a value that nobody writes again.
+    pub async fn delete(&self, key: &str) -> Result<(), Error> {
+        self.retry(&KV_ATTEMPTS, || self.kv.delete(key, None)).await?;
+        Ok(())
+    }
+
     /// Deletes a value under a condition, once.
     pub async fn delete_if(
         &self,

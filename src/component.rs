@@ -11,7 +11,7 @@ use wasip3::clocks::{monotonic_clock, system_clock};
 use wasip3::random::random;
 use wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter};
 
-use self::bindings::exports::streaming::chunk_store::{maintenance, objects};
+use self::bindings::exports::streaming::chunk_store::{maintenance, objects, sweeping};
 use self::bindings::streaming::chunk_store::{kv as imported, types};
 use crate::body::Source;
 use crate::clock::Clock;
@@ -99,6 +99,12 @@ impl objects::Guest for Component {
 impl maintenance::Guest for Component {
     async fn verify(key: String) -> Result<maintenance::VerifyReport, types::Error> {
         Ok(store().verify(&key).await?.into())
+    }
+}
+
+impl sweeping::Guest for Component {
+    async fn sweep(options: sweeping::SweepOptions) -> Result<sweeping::SweepReport, types::Error> {
+        Ok(store().sweep(&options.into()).await?.into())
     }
 }
 

@@ -19,6 +19,12 @@ use crate::error::Error;
 /// Before the object key in a manifest's kv key.
 pub const MANIFEST_PREFIX: &str = "m/";
 
+/// Before the id in the kv key of a segment's record.
+pub const SEGMENT_PREFIX: &str = "w/";
+
+/// Before everything else in the kv key of an upload.
+pub const UPLOAD_PREFIX: &str = "u/";
+
 /// The longest kv key that does not depend on an object key: `u/`, 64 hex digits,
 /// `/`, 32 hex digits.
 pub const FIXED_KEY_BYTES_MAX: u32 = 99;
@@ -104,13 +110,13 @@ pub fn page(segment: Id, number: u32) -> String {
 
 /// Where the record of a segment lies.
 pub fn segment(segment: Id) -> String {
-    format!("w/{segment}")
+    format!("{SEGMENT_PREFIX}{segment}")
 }
 
 /// Where an upload lies.
 pub fn upload(object_key: &str, upload: Id) -> String {
     let digest = Digest::of(object_key.as_bytes()).to_string();
-    format!("u/{}/{upload}", digest.trim_start_matches("blake3:"))
+    format!("{UPLOAD_PREFIX}{}/{upload}", digest.trim_start_matches("blake3:"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::GRACE_SECONDS_DEFAULT;
 use crate::range::{ByteRange, Span};
 
 /// A committed object; `types.object-info` of the WIT, with its field names.
@@ -181,4 +182,65 @@ pub struct VerifyReport {
     pub problems: Vec<String>,
     /// How many there are beyond those named.
     pub problems_omitted: u64,
+}
+
+/// How to sweep; `sweeping.sweep-options` of the WIT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepOptions {
+    /// How long something unneeded is kept for those still reading it, in seconds.
+    pub grace_seconds: u32,
+    /// Whether the caller vouches that no write is under way.
+    pub no_writers: bool,
+    /// Stop after so many kv operations.
+    pub operations_max: Option<u32>,
+    /// From the report before.
+    pub cursor: Option<String>,
+    /// Only report.
+    pub dry_run: bool,
+}
+
+impl Default for SweepOptions {
+    fn default() -> Self {
+        Self {
+            grace_seconds: GRACE_SECONDS_DEFAULT,
+            no_writers: false,
+            operations_max: None,
+            cursor: None,
+            dry_run: false,
+        }
+    }
+}
+
+/// What a sweep did; `sweeping.sweep-report` of the WIT.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SweepReport {
+    /// Records of segments that were read.
+    pub segments_examined: u64,
+    /// Found unneeded; their grace runs from now.
+    pub segments_condemned: u64,
+    /// Gone with all that they held.
+    pub segments_deleted: u64,
+    /// Delete operations on chunks and pages; some may have been of numbers that were
+    /// reserved and never written.
+    pub chunks_deleted: u64,
+    /// Manifests of expired objects that were deleted.
+    pub objects_expired: u64,
+    /// Uploads aborted or past their deadline whose record was deleted.
+    pub uploads_deleted: u64,
+    /// Passes to the next call; `None` when all has been examined.
+    pub cursor: Option<String>,
+}
+
+impl SweepReport {
+    /// Takes the report of the next call in.
+    pub fn add(&mut self, next: SweepReport) {
+        self.segments_examined += next.segments_examined;
+        self.segments_condemned += next.segments_condemned;
+        self.segments_deleted += next.segments_deleted;
+        self.chunks_deleted += next.chunks_deleted;
+        self.objects_expired += next.objects_expired;
+        self.uploads_deleted += next.uploads_deleted;
+        self.cursor = next.cursor;
+    }
 }

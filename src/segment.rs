@@ -28,7 +28,53 @@ pub struct Segment {
     pub condemned_at: Option<u64>,
 }
 
+/// What a sweep judges by, besides what it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// The sweeper's clock, in milliseconds since the Unix epoch.
+    pub now: u64,
+    /// How long a condemned segment is kept, in milliseconds.
+    pub grace_ms: u64,
+    /// How far other clocks may be off, in milliseconds.
+    pub margin_ms: u64,
+    /// Nobody is writing: deadlines need not be waited for.
+    pub no_writers: bool,
+}
+
+impl Rules {
+    /// Whether a moment of somebody else's clock has passed for certain; never is never.
+    pub fn has_passed(&self, moment: Option<u64>) -> bool {
+        moment.is_some_and(|moment| self.now > moment.saturating_add(self.margin_ms))
+    }
+}
+
+/// What becomes of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays as it is, for now.
+    Keep,
+    /// It was condemned by mistake, and its grace must not run.
+    Revive,
+    /// Nobody needs it; its grace begins.
+    Condemn,
+    /// Nobody can be reading it any more.
+    Delete,
+}
+
 impl Segment {
+    /// What becomes of it, given whether a manifest or an upload lists it.
+    pub fn fate(&self, live: bool, rules: &Rules) -> Fate {
+        match (live, self.condemned_at) {
+            (true, None) => Fate::Keep,
+            (true, Some(_)) => Fate::Revive,
+            (false, None) if rules.no_writers || rules.has_passed(Some(self.deadline)) => {
+                Fate::Condemn
+            }
+            (false, Some(at)) if rules.now >= at.saturating_add(rules.grace_ms) => Fate::Delete,
+            (false, _) => Fate::Keep,
+        }
+    }
+
     /// Makes room for this many chunks and pages, by doubling; says whether the
     /// record changed and has to be written before they are.
     pub fn reserve(&mut self, chunks: u32, pages: u32) -> bool {

@@ -10,6 +10,7 @@ pub mod get;
 mod list;
 mod load;
 mod put;
+mod sweep;
 mod verify;
 mod walk;
 mod write;

@@ -8,6 +8,7 @@ use crate::manifest::codec::{Part, nodes_of, parts_of};
 use crate::manifest::{Node, Place, check_nodes, digest_in_form, digest_of};
 use crate::object::Precondition;
 use crate::record::{self, Kind};
+use crate::segment::Rules;
 
 /// Where an upload stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +122,11 @@ impl Upload {
         };
         upload.check().map_err(|broken| format!("the upload record is wrong: {broken}"))?;
         Ok(upload)
+    }
+
+    /// Whether nobody can add to it or commit it any more.
+    pub fn is_over(&self, rules: &Rules) -> bool {
+        self.state == State::Aborted || rules.no_writers || rules.has_passed(Some(self.deadline))
     }
 
     /// What must hold of every upload; says what does not.

@@ -7,7 +7,7 @@ use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, Set
 use chunk_store::object;
 use chunk_store::range::{ByteRange, Span};
 
-pub(crate) use self::exports::streaming::chunk_store::{maintenance, objects};
+pub(crate) use self::exports::streaming::chunk_store::{maintenance, objects, sweeping};
 pub(crate) use self::streaming::chunk_store::{kv, types};
 
 // What the macro writes is not ours to document.
@@ -131,6 +131,32 @@ impl From<maintenance::VerifyReport> for object::VerifyReport {
             bytes: report.bytes,
             problems: report.problems,
             problems_omitted: report.problems_omitted,
+        }
+    }
+}
+
+impl From<object::SweepOptions> for sweeping::SweepOptions {
+    fn from(options: object::SweepOptions) -> Self {
+        Self {
+            grace_seconds: options.grace_seconds,
+            no_writers: options.no_writers,
+            operations_max: options.operations_max,
+            cursor: options.cursor,
+            dry_run: options.dry_run,
+        }
+    }
+}
+
+impl From<sweeping::SweepReport> for object::SweepReport {
+    fn from(report: sweeping::SweepReport) -> Self {
+        Self {
+            segments_examined: report.segments_examined,
+            segments_condemned: report.segments_condemned,
+            segments_deleted: report.segments_deleted,
+            chunks_deleted: report.chunks_deleted,
+            objects_expired: report.objects_expired,
+            uploads_deleted: report.uploads_deleted,
+            cursor: report.cursor,
         }
     }
 }

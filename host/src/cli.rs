@@ -12,6 +12,7 @@ mod list;
 mod output;
 mod put;
 mod range;
+mod sweep;
 mod transfer;
 mod verify;
 
@@ -94,6 +95,7 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         Command::List(list) => list::run(&store, list, output).await,
         Command::Delete { keys } => delete::run(&store, &keys, output).await,
         Command::Verify(verify) => verify::run(&store, verify, output).await,
+        Command::Sweep(sweep) => sweep::run(&store, &sweep, output).await,
         Command::Copy(_) | Command::Completions { .. } => unreachable!("handled above"),
     }
 }

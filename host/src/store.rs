@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use chunk_store::kv::KvLimits;
 use chunk_store::object::{
-    GetOptions, ListOptions, ObjectInfo, ObjectPage, Precondition, PutOptions, VerifyReport,
+    GetOptions, ListOptions, ObjectInfo, ObjectPage, Precondition, PutOptions, SweepOptions,
+    SweepReport, VerifyReport,
 };
 use tokio::sync::oneshot;
 use wasmtime::component::{FutureReader, StreamReader};
@@ -192,6 +193,18 @@ impl ChunkStore {
             })
         });
         finish(verified.await?)
+    }
+
+    /// Gives back the space of what no object needs any more.
+    pub async fn sweep(&self, options: SweepOptions) -> Result<SweepReport, Error> {
+        let instance = self.instance()?;
+        let swept = instance.run(move |accessor, component| {
+            Box::pin(async move {
+                let sweeping = component.streaming_chunk_store_sweeping();
+                sweeping.call_sweep(accessor, options.into()).await
+            })
+        });
+        finish(swept.await?)
     }
 }
 

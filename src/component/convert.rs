@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::bindings::exports::streaming::chunk_store::{maintenance, objects};
+use super::bindings::exports::streaming::chunk_store::{maintenance, objects, sweeping};
 use super::bindings::streaming::chunk_store::{kv as imported, types};
 use crate::error::Error;
 use crate::kv::{Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome};
 use crate::object::{
     Content, GetOptions, ListOptions, ListedObject, ObjectInfo, ObjectPage, ObjectSummary,
-    Precondition, PutOptions, VerifyReport,
+    Precondition, PutOptions, SweepOptions, SweepReport, VerifyReport,
 };
 use crate::range::{ByteRange, Span};
 
@@ -151,6 +151,32 @@ impl From<VerifyReport> for maintenance::VerifyReport {
             bytes: report.bytes,
             problems: report.problems,
             problems_omitted: report.problems_omitted,
+        }
+    }
+}
+
+impl From<sweeping::SweepOptions> for SweepOptions {
+    fn from(options: sweeping::SweepOptions) -> Self {
+        Self {
+            grace_seconds: options.grace_seconds,
+            no_writers: options.no_writers,
+            operations_max: options.operations_max,
+            cursor: options.cursor,
+            dry_run: options.dry_run,
+        }
+    }
+}
+
+impl From<SweepReport> for sweeping::SweepReport {
+    fn from(report: SweepReport) -> Self {
+        Self {
+            segments_examined: report.segments_examined,
+            segments_condemned: report.segments_condemned,
+            segments_deleted: report.segments_deleted,
+            chunks_deleted: report.chunks_deleted,
+            objects_expired: report.objects_expired,
+            uploads_deleted: report.uploads_deleted,
+            cursor: report.cursor,
         }
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::commit::Commit;
 use super::load::check_precondition;
-use super::write::SegmentWriter;
+use super::write::{SegmentWriter, past_deadline};
 use super::{Store, check_write_precondition};
 use crate::body::Source;
 use crate::budget::Share;
@@ -251,10 +251,7 @@ impl<K: Kv, C: Clock> Put<'_, K, C> {
         self.check_digest(&digest)?;
         let modified = self.store.clock().wall_ms();
         if modified > self.deadline {
-            return Err(Error::Unavailable(
-                "the write took longer than its deadline allows; nothing was stored".into(),
-                None,
-            ));
+            return Err(past_deadline());
         }
         let manifest = Draft {
             key: self.key,

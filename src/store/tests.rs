@@ -5,4 +5,5 @@ mod committing;
 mod platforms;
 mod reading;
 mod scripted;
+mod sweeping;
 mod writing;

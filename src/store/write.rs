@@ -107,6 +107,11 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
                 "the object has more than {NUMBER_END} chunks"
             )));
         }
+        if self.store.clock().wall_ms() > self.record.deadline {
+            // Sweep may have taken the segment for abandoned: what came later would never
+            // be found.
+            return Err(past_deadline());
+        }
         self.chunks += 1;
         let length = chunk.bytes.len() as u64;
         self.tree.push(length, chunk.digest);
@@ -193,4 +198,12 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             let _ = self.store.kv().set_as_hint(&key, value, SetOptions::default()).await;
         }
     }
+}
+
+/// The error of a write that may no longer be committed.
+pub(super) fn past_deadline() -> Error {
+    Error::Unavailable(
+        "the write took longer than its deadline allows; nothing was stored".into(),
+        None,
+    )
 }

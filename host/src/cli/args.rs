@@ -98,6 +98,8 @@ pub enum Command {
     },
     /// Read every chunk of objects and check it
     Verify(Verify),
+    /// Give back the space of what no object needs any more
+    Sweep(Sweep),
     /// Copy objects to another store, or another namespace, as they are
     Copy(Copy),
     /// Print completions for a shell
@@ -187,6 +189,39 @@ pub struct Verify {
     /// All objects of the store (and namespace)
     #[arg(long)]
     pub all: bool,
+}
+
+/// Arguments of `sweep`.
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Give back the space of what no object needs any more: content that was \
+        replaced, deleted or has expired, and what interrupted writes left.\n\n\
+        Safe beside readers and writers, and may be interrupted. What it finds unneeded is \
+        condemned, and deleted by a sweep that comes when the grace is over: run it from time \
+        to time. What an interrupted write left is condemned when the write's deadline is over \
+        (24 hours).",
+    after_help = "Examples:
+  chunk-store sweep --dry-run                    what would go
+  chunk-store sweep                              for a timer, say every hour
+  chunk-store sweep --no-writers --grace 0s      all at once, while nothing else uses the store"
+)]
+pub struct Sweep {
+    /// How long something unneeded is kept for those still reading it, like 90s, 1h
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_grace)]
+    pub grace: u32,
+    /// You vouch that nobody is writing: open writes and uploads are abandoned at once
+    #[arg(long)]
+    pub no_writers: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+fn parse_grace(text: &str) -> Result<u32, String> {
+    let time: Duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; give a time like 0s, 90s or 1h"))?;
+    u32::try_from(time.as_millis().div_ceil(1000))
+        .map_err(|_| "that is more than 136 years; give less".to_string())
 }
 
 /// Arguments of `copy`.

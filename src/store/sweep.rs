@@ -1,0 +1,361 @@
+//! Giving back the space of what no object needs any more.
+//!
+//! One rule: a segment is live if the manifest of its key lists it, or an upload that
+//! can still be committed does. One that is not, and whose writer can no longer
+//! commit, is condemned; condemned a full grace ago, and still not live on a fresh
+//! read, its chunks and pages are deleted by number, its record last. So a sweep may
+//! be cut off anywhere: what it left is found by the next one. [`Segment::fate`] is
+//! the rule; this is the walk over the records.
+
+use futures::StreamExt;
+use futures::stream;
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use crate::attempt::Failure;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::key::{self, Id, MANIFEST_PREFIX, SEGMENT_PREFIX, UPLOAD_PREFIX};
+use crate::kv::{Condition, Kv, KvLimits, ListedKey, Outcome, SetOptions};
+use crate::limits::{CLOCK_MARGIN_SECONDS, LIST_LIMIT_MAX};
+use crate::object::{ObjectSummary, SweepOptions, SweepReport};
+use crate::pacing;
+use crate::segment::{Fate, Rules, Segment};
+use crate::upload::Upload;
+
+impl<K: Kv, C: Clock> Store<K, C> {
+    /// Deletes what no object needs: content that was replaced, deleted or has expired,
+    /// past its grace, and what abandoned writes and uploads left.
+    ///
+    /// Safe beside readers, writers and other sweeps. Stops after `operations_max` kv
+    /// operations (at least 16, so that each call comes further) and goes on from the
+    /// report's cursor.
+    pub async fn sweep(&self, options: &SweepOptions) -> Result<SweepReport, Error> {
+        let limits = self.limits();
+        let cursor = match &options.cursor {
+            None => Cursor::default(),
+            Some(text) => serde_json::from_str(text).map_err(|_| {
+                Error::InvalidArgument("the cursor is not from a sweep of this store".into())
+            })?,
+        };
+        let left = [options.operations_max, limits.operations_max].into_iter().flatten().min();
+        if left.is_some_and(|left| left < OPERATIONS_MIN) {
+            return Err(Error::InvalidArgument(format!(
+                "a sweep of fewer than {OPERATIONS_MIN} operations comes nowhere; allow more"
+            )));
+        }
+        let rules = rules(options, &limits, self.clock().wall_ms());
+        let report = SweepReport::default();
+        let sweep = Sweep { store: self, limits, rules, dry_run: options.dry_run, left, report };
+        sweep.run(cursor).await
+    }
+}
+
+/// What one segment may take before its first chunk is deleted, and the listing before
+/// it.
+const OPERATIONS_MIN: u32 = 16;
+
+/// What the rule depends on besides the segment.
+fn rules(options: &SweepOptions, limits: &KvLimits, now: u64) -> Rules {
+    // Where nobody writes nothing lands late, and there are no other clocks.
+    let (lag_ms, margin_ms) = match options.no_writers {
+        true => (0, 0),
+        false => (u64::from(limits.write_lag_ms_max), 1000 * CLOCK_MARGIN_SECONDS),
+    };
+    let least_ms = u64::from(limits.staleness_ms) + lag_ms + margin_ms;
+    Rules {
+        now,
+        grace_ms: (1000 * u64::from(options.grace_seconds)).max(least_ms),
+        margin_ms,
+        no_writers: options.no_writers,
+    }
+}
+
+/// What is gone through, in this order: uploads and expired objects first, since they
+/// keep segments alive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Phase {
+    #[default]
+    Uploads,
+    Objects,
+    Segments,
+}
+
+/// Where a sweep goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Cursor {
+    phase: Phase,
+    /// kv's cursor to the page that is being gone through.
+    page: Option<String>,
+    /// The last key of the page that is done with.
+    after: Option<String>,
+    /// How many chunks and pages of the segment behind it are deleted already.
+    deleted: u64,
+}
+
+/// Why it ends before its end.
+enum Halt {
+    Spent,
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+struct Sweep<'a, K, C> {
+    store: &'a Store<K, C>,
+    limits: KvLimits,
+    rules: Rules,
+    dry_run: bool,
+    left: Option<u32>,
+    report: SweepReport,
+}
+
+impl<K: Kv, C: Clock> Sweep<'_, K, C> {
+    async fn run(mut self, mut cursor: Cursor) -> Result<SweepReport, Error> {
+        match self.walk(&mut cursor).await {
+            Ok(()) => {}
+            Err(Halt::Failed(error)) => return Err(error),
+            Err(Halt::Spent) => {
+                let text = serde_json::to_string(&cursor).expect("strings and numbers");
+                self.report.cursor = Some(text);
+            }
+        }
+        Ok(self.report)
+    }
+
+    async fn walk(&mut self, cursor: &mut Cursor) -> Result<(), Halt> {
+        loop {
+            let prefix = match cursor.phase {
+                Phase::Uploads => UPLOAD_PREFIX,
+                Phase::Objects => MANIFEST_PREFIX,
+                Phase::Segments => SEGMENT_PREFIX,
+            };
+            // Where kv drops expired manifests by itself there is nothing to look for, and
+            // without conditional writes they cannot be deleted safely.
+            let expired_objects =
+                self.limits.ttl_seconds_min.is_none() && self.limits.conditional_write;
+            if cursor.phase != Phase::Objects || expired_objects {
+                self.walk_keys(prefix, cursor).await?;
+            }
+            let phase = match cursor.phase {
+                Phase::Uploads => Phase::Objects,
+                Phase::Objects => Phase::Segments,
+                Phase::Segments => return Ok(()),
+            };
+            *cursor = Cursor { phase, ..Cursor::default() };
+        }
+    }
+
+    async fn walk_keys(&mut self, prefix: &str, cursor: &mut Cursor) -> Result<(), Halt> {
+        loop {
+            self.spend(1)?;
+            let page = cursor.page.as_deref();
+            let page = self.store.kv().list_keys(prefix, page, LIST_LIMIT_MAX).await?;
+            for listed in page.keys {
+                if cursor.after.as_ref().is_some_and(|after| listed.key <= *after) {
+                    continue;
+                }
+                match cursor.phase {
+                    Phase::Uploads => self.upload(&listed.key).await?,
+                    Phase::Objects => self.object(&listed).await?,
+                    Phase::Segments => {
+                        self.segment(&listed.key, &mut cursor.deleted).await?;
+                        // Not before: one that is cut off is examined again.
+                        self.report.segments_examined += 1;
+                    }
+                }
+                (cursor.after, cursor.deleted) = (Some(listed.key), 0);
+            }
+            if page.cursor.is_none() {
+                return Ok(());
+            }
+            (cursor.page, cursor.after) = (page.cursor, None);
+        }
+    }
+
+    /// Accounts for kv operations before they are made.
+    fn spend(&mut self, operations: u32) -> Result<(), Halt> {
+        let Some(left) = &mut self.left else { return Ok(()) };
+        *left = left.checked_sub(operations).ok_or(Halt::Spent)?;
+        Ok(())
+    }
+
+    /// Deletes the record of an upload that nobody can go on with.
+    async fn upload(&mut self, kv_key: &str) -> Result<(), Halt> {
+        self.spend(2)?;
+        let Some(entry) = self.store.kv().get(kv_key, None).await? else { return Ok(()) };
+        // One that cannot be read, or is of a newer version, is not ours to judge.
+        let Ok(upload) = Upload::decode(&entry.value) else { return Ok(()) };
+        if !upload.is_over(&self.rules) {
+            return Ok(());
+        }
+        if self.dry_run || self.delete_version(kv_key, entry.version).await? {
+            self.report.uploads_deleted += 1;
+        }
+        Ok(())
+    }
+
+    /// Deletes the manifest of an object that has expired.
+    async fn object(&mut self, listed: &ListedKey) -> Result<(), Halt> {
+        let summary = listed.summary.as_deref().map(serde_json::from_slice::<ObjectSummary>);
+        if let Some(Ok(summary)) = summary
+            && !self.rules.has_passed(summary.expires)
+        {
+            return Ok(());
+        }
+        let key = &listed.key[MANIFEST_PREFIX.len()..];
+        self.manifest_lists(key, None).await?;
+        Ok(())
+    }
+
+    /// Whether the manifest of a key lists a segment; one that has expired lists nothing
+    /// and is deleted. Three operations at most.
+    async fn manifest_lists(&mut self, key: &str, segment: Option<Id>) -> Result<bool, Halt> {
+        self.spend(3)?;
+        let kv_key = key::manifest(key);
+        if self.limits.staleness_ms > 0 {
+            // A miss would be remembered, and hide an object that is put now.
+            let listed = self.store.kv().list_keys(&kv_key, None, 1).await?;
+            if listed.keys.first().is_none_or(|listed| listed.key != kv_key) {
+                return Ok(false);
+            }
+        }
+        let Some(stored) = self.store.load_header(key).await? else { return Ok(false) };
+        // Nobody can tell what a manifest lists that cannot be read.
+        let Ok(manifest) = stored.manifest else { return Ok(true) };
+        if !self.rules.has_passed(manifest.info.expires) {
+            return Ok(segment.is_some_and(|segment| manifest.segments.contains(&segment)));
+        }
+        if self.limits.conditional_write
+            && (self.dry_run || self.delete_version(&kv_key, stored.version).await?)
+        {
+            self.report.objects_expired += 1;
+        }
+        Ok(false)
+    }
+
+    async fn segment(&mut self, kv_key: &str, deleted: &mut u64) -> Result<(), Halt> {
+        let Ok(id) = kv_key[SEGMENT_PREFIX.len()..].parse::<Id>() else { return Ok(()) };
+        // Once more after it was condemned: with no grace it can go at once.
+        for _ in 0..2 {
+            // The record, its upload, a condemnation.
+            self.spend(3)?;
+            let Some(entry) = self.store.kv().get(kv_key, None).await? else { return Ok(()) };
+            let Ok(mut record) = Segment::decode(&entry.value) else { return Ok(()) };
+            let live = self.is_live(&record, id).await?;
+            let fate = record.fate(live, &self.rules);
+            match fate {
+                Fate::Keep => return Ok(()),
+                Fate::Condemn | Fate::Revive => {
+                    let condemned = fate == Fate::Condemn;
+                    self.report.segments_condemned += u64::from(condemned);
+                    if self.dry_run {
+                        let goes = condemned && self.rules.grace_ms == 0;
+                        self.report.segments_deleted += u64::from(goes);
+                        return Ok(());
+                    }
+                    record.condemned_at = condemned.then_some(self.rules.now);
+                    self.rewrite(kv_key, &record, entry.version).await?;
+                }
+                Fate::Delete if self.dry_run => {
+                    self.report.segments_deleted += 1;
+                    return Ok(());
+                }
+                Fate::Delete => return self.delete(kv_key, id, &record, deleted).await,
+            }
+            if fate == Fate::Revive || self.rules.grace_ms > 0 {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_live(&mut self, record: &Segment, id: Id) -> Result<bool, Halt> {
+        if let Some(upload) = record.upload {
+            let kv_key = key::upload(&record.key, upload);
+            if let Some(entry) = self.store.kv().get(&kv_key, None).await? {
+                match Upload::decode(&entry.value) {
+                    // Nobody can tell what it lists.
+                    Err(_) => return Ok(true),
+                    Ok(upload) if upload.is_over(&self.rules) => {}
+                    Ok(upload) if upload.segments.contains(&id) => return Ok(true),
+                    Ok(_) => {}
+                }
+            }
+        }
+        self.manifest_lists(&record.key, Some(id)).await
+    }
+
+    /// Writes a record back, if nobody else has meanwhile.
+    async fn rewrite(
+        &mut self,
+        kv_key: &str,
+        record: &Segment,
+        version: Option<String>,
+    ) -> Result<(), Error> {
+        let condition = version.map(Condition::VersionIs);
+        let options = SetOptions { condition, ..SetOptions::default() };
+        // Whether it took effect shows when it is read again.
+        self.store.kv().set_as_hint(kv_key, record.encode().into(), options).await?;
+        Ok(())
+    }
+
+    /// Deletes everything of a segment that may be there, its record last.
+    async fn delete(
+        &mut self,
+        kv_key: &str,
+        id: Id,
+        record: &Segment,
+        deleted: &mut u64,
+    ) -> Result<(), Halt> {
+        let chunks = u64::from(record.chunks_end);
+        let all = chunks + u64::from(record.pages_end.min(key::NUMBER_END));
+        let depth = pacing::depth(&self.limits);
+        while *deleted < all {
+            let most = self.left.map_or(u64::MAX, u64::from);
+            let batch = (all - *deleted).min(DELETE_BATCH).min(most);
+            if batch == 0 {
+                return Err(Halt::Spent);
+            }
+            self.spend(batch as u32)?;
+            let keys =
+                (*deleted..*deleted + batch).map(|number| match number.checked_sub(chunks) {
+                    None => key::chunk(id, number as u32),
+                    Some(page) => key::page(id, page as u32),
+                });
+            let store = self.store;
+            let mut going = stream::iter(keys)
+                .map(|key| async move { store.kv().delete(&key).await })
+                .buffer_unordered(depth);
+            while let Some(gone) = going.next().await {
+                gone?;
+            }
+            *deleted += batch;
+            self.report.chunks_deleted += batch;
+        }
+        self.spend(1)?;
+        self.store.kv().delete(kv_key).await?;
+        self.report.segments_deleted += 1;
+        Ok(())
+    }
+
+    /// Deletes a value if it is still the one that was read; `false` if it is not.
+    async fn delete_version(&self, kv_key: &str, version: Option<String>) -> Result<bool, Error> {
+        let condition = version.map(Condition::VersionIs);
+        match self.store.kv().delete_if(kv_key, condition).await {
+            Ok(outcome) => Ok(outcome == Outcome::Done),
+            // The next sweep sees.
+            Err(Failure::Ambiguous(_)) => Ok(false),
+            Err(Failure::Definite(error)) => Err(error),
+        }
+    }
+}
+
+/// So many chunks are deleted between two looks at what may still be spent.
+const DELETE_BATCH: u64 = 256;
