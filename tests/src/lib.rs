@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod random;
+pub mod redis;
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! Bytes and numbers drawn from a seed, so that a failure comes back.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 
 /// A sequence drawn from a seed (SplitMix64).
@@ -32,6 +33,11 @@ impl Random {
             piece.copy_from_slice(&self.draw().to_le_bytes()[..piece.len()]);
         }
     }
+}
+
+/// A seed that nobody had before.
+pub fn seed() -> u64 {
+    RandomState::new().hash_one(std::process::id())
 }
 
 /// So many bytes of the sequence of this seed.

@@ -1,4 +1,5 @@
-//! What the toolchain must have: the wasm target, rustfmt, clippy.
+//! What a machine must have: the wasm target, rustfmt, clippy; the servers that tests
+//! start.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,8 +10,48 @@ use crate::step::{Step, root};
 /// What the components are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Gets what is missing from rustup.
+/// Programs that tests start, and Debian's packages that have them.
+const PROGRAMS: [(&str, &str); 3] =
+    [("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("openssl", "openssl")];
+
+/// Gets what is missing.
 pub fn run() -> Result {
+    toolchain()?;
+    programs()
+}
+
+fn programs() -> Result {
+    let missing: Vec<&str> = PROGRAMS
+        .into_iter()
+        .filter(|(program, _)| !succeeds("sh", &["-c", &format!("command -v {program}")]))
+        .map(|(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let advice = |error| {
+        format!(
+            "tests need {}, and apt-get cannot get it: install it, then run this again ({error})",
+            missing.join(", ")
+        )
+    };
+    let apt_get = |arguments: &[&str]| {
+        let as_root = !succeeds("sh", &["-c", "test $(id -u) = 0"]);
+        let words = as_root.then_some("sudo").into_iter().chain([
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "apt-get",
+        ]);
+        let words: Vec<&str> = words.chain(arguments.iter().copied()).collect();
+        Step::new("programs", words[0]).args(&words[1..]).run()
+    };
+    apt_get(&["update"]).map_err(advice)?;
+    let install = ["install", "-y", "--no-install-recommends"];
+    apt_get(&[&install[..], &missing[..]].concat()).map_err(advice)
+}
+
+/// What rustup has.
+fn toolchain() -> Result {
     let mut missing = Vec::new();
     if !has_target() {
         missing.push(["target", "add", TARGET]);
