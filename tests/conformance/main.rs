@@ -35,6 +35,9 @@ mod on {
             file,
             file_without_sync,
             file_without_attributes,
+            redis,
+            redis_unix,
+            redis_cluster,
         ],
         rules: {
             values: [

@@ -1,18 +1,20 @@
 //! What the rules are tried on: a backend, empty at first, and how to open it again.
 
+use std::any::Any;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chunk_store::kv::{Entry, Outcome, SetOptions};
-use chunk_store_host::kv::Backend;
 use chunk_store_host::kv::file::{Durability, FileBackend, FileOptions};
 use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::kv::namespace::Namespaced;
+use chunk_store_host::kv::{self, Backend};
+use chunk_store_tests::redis::{Cluster, Server};
 use futures::future::BoxFuture;
-use tempfile::TempDir;
 
 type Open = Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Backend>> + Send + Sync>;
 
@@ -20,7 +22,8 @@ type Open = Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Backend>> + Send + Sync>;
 pub struct Subject {
     backend: Arc<dyn Backend>,
     open: Open,
-    _directory: Option<TempDir>,
+    /// What it lies in, a directory or a server.
+    _place: Option<Box<dyn Any + Send + Sync>>,
 }
 
 pub async fn memory() -> Subject {
@@ -55,7 +58,53 @@ async fn in_directory(options: FileOptions) -> Subject {
     let directory = tempfile::tempdir().unwrap();
     let path: PathBuf = directory.path().into();
     let open: Open = Box::new(move || Box::pin(open_directory(path.clone(), options.clone())));
-    Subject { backend: open().await, open, _directory: Some(directory) }
+    Subject { backend: open().await, open, _place: Some(Box::new(directory)) }
+}
+
+pub async fn redis() -> Subject {
+    let server = redis_server();
+    on_server(server.url(), server).await
+}
+
+pub async fn redis_unix() -> Subject {
+    let server = redis_server();
+    on_server(format!("redis+unix:{}", server.socket().display()), server).await
+}
+
+pub async fn redis_cluster() -> Subject {
+    static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+    let cluster = shared(&SHARED, Cluster::start);
+    on_server(format!("redis+cluster://{}", cluster.addresses()), cluster).await
+}
+
+fn redis_server() -> Arc<Server> {
+    static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    shared(&SHARED, Server::start)
+}
+
+/// What runs for all tests that need it at the time. It ends with the last of them: what
+/// is kept for ever is not ended with the process.
+fn shared<T>(running: &Mutex<Weak<T>>, start: impl Fn() -> T) -> Arc<T> {
+    // A test that could not start it has failed; the next one tries again.
+    let mut running = running.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    running.upgrade().unwrap_or_else(|| {
+        let started = Arc::new(start());
+        *running = Arc::downgrade(&started);
+        started
+    })
+}
+
+/// A namespace of its own on a server that others use too.
+async fn on_server(url: String, server: Arc<impl Any + Send + Sync>) -> Subject {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
+    let open: Open = Box::new(move || Box::pin(open_namespace(url.clone(), name.clone())));
+    Subject { backend: open().await, open, _place: Some(Box::new(server)) }
+}
+
+async fn open_namespace(url: String, name: String) -> Arc<dyn Backend> {
+    let backend = kv::open(&url).await.unwrap_or_else(|error| panic!("{error}"));
+    Arc::new(Namespaced::new(backend, &name).unwrap())
 }
 
 async fn open_directory(path: impl AsRef<Path>, options: FileOptions) -> Arc<dyn Backend> {
@@ -81,7 +130,7 @@ impl Subject {
                 let again = again.clone();
                 Box::pin(async move { again })
             }),
-            _directory: None,
+            _place: None,
         }
     }
 
