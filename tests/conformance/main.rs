@@ -6,6 +6,7 @@
 //! What holds of one backend only is in a file of its own.
 
 mod file;
+mod redis;
 mod rules;
 mod subject;
 

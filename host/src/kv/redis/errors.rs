@@ -1,5 +1,9 @@
 //! What can go wrong with a server, as kv errors that say what to do.
 
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
 use chunk_store::kv::KvError;
 use redis::{ErrorKind, RedisError, ServerError};
 
@@ -47,6 +51,7 @@ impl Trouble {
                 "give a user and password that it accepts, as in redis://user:password@host"
             }
             "NOPERM" => "let this user run the commands that docs/redis.md lists, on keys cs:*",
+            TLS => "name the certificates to trust as in rediss://host?ca=FILE",
             "MISCONF" => "it cannot write to its own disk: free space there, see its log",
             "WRONGTYPE" => {
                 "something else stands under a key that begins with cs: - use another database"
@@ -101,6 +106,9 @@ impl Trouble {
 /// What the client library says in place of the server's `WRONGPASS`.
 const AUTHENTICATION: &str = "AUTH";
 
+/// In place of a code, where the server is not who it should be.
+const TLS: &str = "TLS";
+
 const OUT_OF_MEMORY: &str = "raise its maxmemory or delete something";
 
 impl From<RedisError> for Trouble {
@@ -110,6 +118,9 @@ impl From<RedisError> for Trouble {
                 Self::Refused { code: AUTHENTICATION.into(), detail: "failed".into() }
             }
             ErrorKind::Io if error.is_timeout() => Self::Lost("no answer in time".into()),
+            ErrorKind::Io if is_distrust(&error) => {
+                Self::Refused { code: TLS.into(), detail: error.to_string() }
+            }
             ErrorKind::Io => Self::Lost(error.to_string()),
             _ => match ServerError::try_from(error) {
                 Ok(error) => Self::of_server(&error),
@@ -119,6 +130,15 @@ impl From<RedisError> for Trouble {
             },
         }
     }
+}
+
+/// Whether the connection failed for the server's certificate, or for ours.
+fn is_distrust(error: &RedisError) -> bool {
+    // The library's source is its own pointer to the error, not the error.
+    let inner =
+        error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    let tls = inner.and_then(|inner| inner.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref());
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_)))
 }
 
 #[cfg(test)]
