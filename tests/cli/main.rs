@@ -9,3 +9,4 @@ mod failures;
 mod large;
 mod processes;
 mod program;
+mod redis;

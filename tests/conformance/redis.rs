@@ -1,6 +1,7 @@
 //! What holds of the Redis backend beyond the rules: what lies in the server, what
 //! becomes of a server that fails.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,8 +10,6 @@ use chunk_store::range::Span;
 use chunk_store_host::kv::namespace::Namespaced;
 use chunk_store_host::kv::{self, Backend, OpenError};
 use chunk_store_tests::redis::{Cluster, Server, Settings};
-
-use std::sync::Arc;
 
 /// Something comes true within this, or never.
 const IN_TIME: Duration = Duration::from_secs(60);
@@ -250,6 +249,8 @@ async fn databases_are_apart() {
     put(&three, "key", "three").await;
     assert_eq!(value(&zero, "key").await, Some("zero".into()));
     assert_eq!(value(&open(&socket).await, "key").await, Some("three".into()));
+    let error = refusal(&format!("redis+cluster://{}", server.address())).await;
+    assert!(error.to_string().contains("write redis://host"), "{error}");
     let error = refusal(&format!("{}/99", server.url())).await;
     assert!(error.to_string().contains("database"), "{error}");
 }
@@ -388,6 +389,9 @@ async fn a_cluster_spreads_keys_and_is_one_store() {
     let page = backend.list_keys("key/", None, 1000).await.unwrap();
     let listed: Vec<String> = page.keys.into_iter().map(|listed| listed.key).collect();
     assert_eq!(listed, keys);
+
+    let error = refusal(&format!("redis://{one_node}")).await;
+    assert!(error.to_string().contains("write redis+cluster://"), "{error}");
 
     // One node is away, and comes back.
     let gone = &cluster.servers()[2];

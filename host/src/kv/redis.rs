@@ -35,6 +35,7 @@ use chunk_store::range::Span;
 use redis::{Pipeline, Value};
 
 use self::address::Url;
+use self::errors::Trouble;
 use self::lane::{Link, RESPONSE_TIMEOUT, Weight};
 use self::layout::{Framed, HEAD_BYTES, Head, SUMMARY_BYTES_MAX, Version, cut};
 use self::scripts::{ANY, DONE, LATE, LOST, STALE, Script};
@@ -77,8 +78,11 @@ impl RedisBackend {
         let mut warnings = Vec::new();
         let nodes = servers.owners().await.map_err(|(place, why)| why.open_error(&place))?;
         for node in nodes {
-            let report = server::examine(&node).await;
-            let report = report.map_err(|why| why.open_error(&node.place))?;
+            let trouble = |why: Trouble| why.open_error(&node.place);
+            if !url.cluster && server::is_in_cluster(&node).await.map_err(trouble)? {
+                return Err(trouble(Trouble::wrong_kind("it is part of a cluster")));
+            }
+            let report = server::examine(&node).await.map_err(trouble)?;
             value_bytes_max = value_bytes_max.min(report.value_bytes_max);
             warnings.extend(report.warnings.into_iter().filter(|_| url.warn));
         }

@@ -25,6 +25,11 @@ impl Trouble {
         Self::Refused { code: error.code().into(), detail: detail.into() }
     }
 
+    /// A server of the wrong kind for the URL.
+    pub(super) fn wrong_kind(detail: &str) -> Self {
+        Self::Refused { code: KIND.into(), detail: detail.into() }
+    }
+
     /// Whether the server did nothing and asks for the request elsewhere, or once
     /// more: for a slot that has moved the node's address, and whether only this once.
     pub(super) fn redirect(&self) -> Option<(&str, bool)> {
@@ -52,6 +57,10 @@ impl Trouble {
             }
             "NOPERM" => "let this user run the commands that docs/redis.md lists, on keys cs:*",
             TLS => "name the certificates to trust as in rediss://host?ca=FILE",
+            KIND => "for a cluster write redis+cluster://host:port,host:port",
+            "ERR" if detail.contains("cluster support disabled") => {
+                "for a server that is no cluster write redis://host"
+            }
             "MISCONF" => "it cannot write to its own disk: free space there, see its log",
             "WRONGTYPE" => {
                 "something else stands under a key that begins with cs: - use another database"
@@ -69,6 +78,8 @@ impl Trouble {
     pub(super) fn reason(&self) -> String {
         let said = match self {
             Self::Lost(how) => how.clone(),
+            // Not a code of the server's.
+            Self::Refused { code, detail } if code == KIND || code == TLS => detail.clone(),
             Self::Refused { code, detail } => format!("{code} {detail}").trim().to_string(),
         };
         let said = said.split(['\r', '\n']).collect::<Vec<_>>().join(" ");
@@ -108,6 +119,9 @@ const AUTHENTICATION: &str = "AUTH";
 
 /// In place of a code, where the server is not who it should be.
 const TLS: &str = "TLS";
+
+/// In place of a code, where the URL is another kind's.
+const KIND: &str = "KIND";
 
 const OUT_OF_MEMORY: &str = "raise its maxmemory or delete something";
 

@@ -28,6 +28,10 @@ pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(25);
 /// have closed it, and a write on it would seem to be lost.
 const IDLE_MAX: Duration = Duration::from_secs(1);
 
+/// A connection is replaced after so long, so that what it knows of the server's clock
+/// stays true to a fraction of a second.
+const AGE_MAX: Duration = Duration::from_secs(600);
+
 /// How long a connection that was idle may take to show that it is alive.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -166,7 +170,10 @@ impl Lane {
         // Other requests under way show soon enough whether it is alive.
         let idle = self.busy.load(Ordering::Relaxed) <= 1
             && state.used.is_none_or(|used| now.duration_since(used) > IDLE_MAX);
-        if let Some(link) = state.link.clone() {
+        // Requests that are under way on an old connection keep it to their end.
+        if let Some(link) = state.link.clone()
+            && link.since.elapsed() < AGE_MAX
+        {
             if !idle || link.is_alive().await {
                 state.used = Some(Instant::now());
                 return Ok(link);

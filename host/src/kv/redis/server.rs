@@ -41,6 +41,24 @@ pub(super) async fn examine(node: &Node) -> Result<Report, Trouble> {
     })
 }
 
+/// Whether a server holds only some of the slots of a cluster.
+pub(super) async fn is_in_cluster(node: &Node) -> Result<bool, Trouble> {
+    let answers = node.lane(Weight::Small).send(|_| {
+        let mut commands = Pipeline::new();
+        commands.cmd("INFO").arg("cluster");
+        commands
+    });
+    match answers.await {
+        Ok(mut answers) => {
+            let info = answers.pop().and_then(text).unwrap_or_default();
+            Ok(info.lines().any(|line| line == "cluster_enabled:1"))
+        }
+        // It does not tell: then a write will.
+        Err(Trouble::Refused { .. }) => Ok(false),
+        Err(why) => Err(why),
+    }
+}
+
 async fn settings(node: &Node) -> Result<Settings, Trouble> {
     let answers = node.lane(Weight::Small).send(|_| {
         let mut commands = Pipeline::new();
