@@ -4,6 +4,7 @@
 //! progress bar is drawn only on a terminal. `docs/errors.md` lists exit codes.
 
 mod args;
+mod copy;
 mod delete;
 mod failure;
 mod get;
@@ -17,7 +18,7 @@ mod verify;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::args::{Args, Command};
@@ -32,7 +33,7 @@ const SIGNALLED: u8 = 128;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::read() {
         Ok(args) => args,
         Err(error) if error.use_stderr() && std::env::args().any(|arg| arg == "--json") => {
             let text = error.to_string();
@@ -77,6 +78,9 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         clap_complete::generate(shell, &mut command, "chunk-store", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Copy(copy) = args.command {
+        return copy::run(copy, args.namespace.as_deref(), output).await;
+    }
     let creates = matches!(args.command, Command::Put(_));
     let store = open(&args.kv, args.namespace.as_deref(), creates, output).await?;
     match args.command {
@@ -90,11 +94,11 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         Command::List(list) => list::run(&store, list, output).await,
         Command::Delete { keys } => delete::run(&store, &keys, output).await,
         Command::Verify(verify) => verify::run(&store, verify, output).await,
-        Command::Completions { .. } => unreachable!("handled above"),
+        Command::Copy(_) | Command::Completions { .. } => unreachable!("handled above"),
     }
 }
 
-/// Opens the store; only a put makes one, so that a mistyped name is noticed.
+/// Opens a store; only what is written to is made, so that a mistyped name is noticed.
 async fn open(
     url: &str,
     namespace: Option<&str>,

@@ -23,6 +23,7 @@
 mod allocator;
 mod bindings;
 mod body;
+pub mod copy;
 mod engine;
 mod error;
 mod instance;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use chunk_store::kv::KvLimits;
 use chunk_store::object::{
     GetOptions, ListOptions, ObjectInfo, ObjectPage, Precondition, PutOptions, VerifyReport,
 };
@@ -58,6 +59,11 @@ impl ChunkStore {
     /// The most memory that an instance of this store has had, in bytes.
     pub fn guest_memory_bytes(&self) -> usize {
         self.shared.memory.peak_bytes()
+    }
+
+    /// What the platform below can hold and do.
+    pub(crate) fn limits(&self) -> KvLimits {
+        self.shared.backend.limits()
     }
 
     /// The running instance, or a fresh one in place of one that has trapped.

@@ -303,6 +303,7 @@ fn help_has_examples() {
         &["get", "--help"],
         &["list", "--help"],
         &["verify", "--help"],
+        &["copy", "--help"],
     ] {
         let help = String::from_utf8(place.works(arguments)).unwrap();
         let (_, examples) = help.split_once("Examples:\n").expect("it has examples");

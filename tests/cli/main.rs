@@ -4,6 +4,7 @@
 //! directories with an environment of its own.
 
 mod commands;
+mod copy;
 mod damage;
 mod failures;
 mod large;

@@ -86,6 +86,29 @@ fn every_command_works_in_a_cluster() {
 }
 
 #[test]
+fn objects_are_copied_from_and_to_files_and_between_databases() {
+    let server = Server::start();
+    let place = Place::new();
+    let content = random::bytes(76, 3 * MB);
+    let file = place.file("file", &content);
+    place.works(&["put", &file, "--meta", "author=Ann"]);
+    let socket = |database| format!("redis+unix:{}?db={database}", server.socket().display());
+    let stores = ["file:store", &server.url(), &socket(1), &socket(2), "file:back"];
+    for pair in stores.windows(2) {
+        Ran::of(&mut place.bare_command(&["copy", "--from", pair[0], "--to", pair[1]]));
+    }
+    let back = |arguments: &[&str]| {
+        Ran::of(place.bare_command(&["--kv", "file:back"]).args(arguments)).works()
+    };
+    assert!(back(&["get", "file"]) == content);
+    let copy: serde_json::Value =
+        serde_json::from_slice(&back(&["--json", "head", "file"])).unwrap();
+    for name in ["digest", "etag", "metadata"] {
+        assert_eq!(copy[name], place.json(&["head", "file"])[0][name], "{name}");
+    }
+}
+
+#[test]
 fn namespaces_are_apart() {
     let store = Store::on(Server::start());
     let file = store.place.file("file", b"content");

@@ -3,9 +3,11 @@
 //!
 //! A rule is one function, a backend one constructor of a [`subject::Subject`]; both
 //! are listed below, once, and every pair of them is a test of its own. What becomes
-//! of damaged files is in `damage`, what of a guest that traps in `traps`, what a guest
+//! of damaged files is in `damage`, what of a guest that traps in `traps`, of objects on
+//! their way to another store in `copying`, what a guest
 //! needs at most in `memory`.
 
+mod copying;
 mod damage;
 mod memory;
 mod rules;

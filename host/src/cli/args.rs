@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use chunk_store::range::ByteRange;
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::range::parse_range;
@@ -53,12 +55,29 @@ pub struct Args {
     pub command: Command,
 }
 
+impl Args {
+    /// The arguments of the process.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let args = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        // The environment may name the store of the other commands.
+        let names_kv = matches.value_source("kv") == Some(ValueSource::CommandLine);
+        if matches!(args.command, Command::Copy(_)) && names_kv {
+            let advice = "copy is between two stores: in place of --kv give --from and --to";
+            return Err(command.error(ErrorKind::ArgumentConflict, advice));
+        }
+        Ok(args)
+    }
+}
+
 const EXAMPLES: &str = "Examples:
   chunk-store put film.mp4                     store a file under its name
   chunk-store get film.mp4 -o copy.mp4         and read it back, verified
   chunk-store get film.mp4 --range 0-1023      its first 1024 bytes
   tar c dir | chunk-store put - backup.tar     store what a program writes
   chunk-store list -l                          what is stored
+  chunk-store copy --from file:a --to file:b   everything into another store
   chunk-store verify --all                     read and check every chunk";
 
 /// The commands.
@@ -83,6 +102,8 @@ pub enum Command {
     },
     /// Read every chunk of objects and check it
     Verify(Verify),
+    /// Copy objects to another store, or another namespace, as they are
+    Copy(Copy),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -170,6 +191,48 @@ pub struct Verify {
     /// All objects of the store (and namespace)
     #[arg(long)]
     pub all: bool,
+}
+
+/// Arguments of `copy`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The destination comes to have every object with the prefix as it is at the source: content, digest, \
+etag, media type and metadata. An object expires when it does at the source, to the second and the \
+time that it takes to be sent. One that differs is replaced; nothing is deleted.
+
+What is already there is not sent again, so after an interruption run the same command again. An \
+object that was cut off is sent from its beginning. Content that is already there is not read: \
+verify does that.
+
+Examples:
+  chunk-store copy --from file:old --to file:new
+  chunk-store copy --from file:data --to file:backup films/ --dry-run
+  chunk-store copy --from file:data --to file:data --to-namespace archive --keep-existing")]
+pub struct Copy {
+    /// Only keys that begin so
+    #[arg(default_value = "")]
+    pub prefix: String,
+    /// The store to copy from, which has to be there
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// The store to copy to, made if it is missing
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// The namespace to copy from [default: that of --namespace]
+    #[arg(long, value_name = "NAME")]
+    pub from_namespace: Option<String>,
+    /// The namespace to copy to [default: that of --namespace]
+    #[arg(long, value_name = "NAME")]
+    pub to_namespace: Option<String>,
+    /// Leave alone what the destination has, even where it differs
+    #[arg(long)]
+    pub keep_existing: bool,
+    /// Show what would be copied, and copy nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Takes the place of the global option, which says nothing here.
+    #[arg(long, hide = true)]
+    kv: Option<String>,
 }
 
 fn parse_meta(text: &str) -> Result<(String, String), String> {

@@ -40,11 +40,28 @@ impl Transfer {
 
     /// So many bytes have passed.
     pub fn passed(&self, bytes: usize) {
-        // What is over in a blink needs no bar.
+        self.show();
+        self.bar.inc(bytes as u64);
+    }
+
+    /// So many of so many bytes have passed, of what is called `name` now.
+    pub fn stands_at(&self, name: String, bytes: u64, size: u64) {
+        self.show();
+        self.bar.set_message(name);
+        self.bar.set_length(size);
+        self.bar.set_position(bytes);
+    }
+
+    /// Prints something without the bar in between.
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
+    /// What is over in a blink needs no bar.
+    fn show(&self) {
         if self.began.elapsed() > BLINK && self.waits.swap(false, Relaxed) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.inc(bytes as u64);
     }
 
     /// Takes the bar away; gives how long it took.
