@@ -90,6 +90,26 @@ async fn a_value_is_written_once_and_nothing_is_scanned() {
 }
 
 #[tokio::test]
+async fn what_is_small_does_not_wait_behind_what_is_large() {
+    let server = Server::with(Settings::forgetful());
+    let backend = open(&server.url()).await;
+    let connections = || server.cli(&["CLIENT", "LIST"]).lines().count() - 1;
+    for count in 0..20 {
+        put(&backend, &format!("{count}"), "small").await;
+    }
+    backend.list_keys("", None, 10).await.unwrap();
+    assert_eq!(connections(), 1, "one is enough for what is small");
+    put(&backend, "large", vec![1; LARGE]).await;
+    assert_eq!(connections(), 2, "large values have another one");
+    let writes = (0..8).map(|count| {
+        let backend = backend.clone();
+        async move { put(&backend, &format!("large/{count}"), vec![1; 10 * LARGE]).await }
+    });
+    futures::future::join_all(writes).await;
+    assert!((3..=5).contains(&connections()), "and, many at once, a few");
+}
+
+#[tokio::test]
 async fn expired_keys_leave_the_index_with_later_writes() {
     let server = Server::with(Settings::forgetful());
     let backend = open(&server.url()).await;
@@ -222,6 +242,38 @@ async fn a_wrong_password_is_refused_and_never_shown() {
     let error = refusal(&format!("redis://{address}")).await;
     assert!(matches!(error, OpenError::Denied { .. }), "{error}");
     assert!(error.to_string().contains("redis://user:password@host"), "{error}");
+}
+
+/// The rights that `docs/redis.md` lists.
+#[tokio::test]
+async fn a_user_needs_few_rights() {
+    const RIGHTS: &str = "~cs:* -@all +get +getrange +set +evalsha +script|load +time +ping \
+        +select +zrangebylex +zrangebyscore +zadd +zrem +rename +unlink +exists +pexpireat +persist";
+    let server = Server::with(
+        Settings::default()
+            .with(&format!("user ann on >pass {RIGHTS} +config|get +info"))
+            .with(&format!("user bob on >pass {RIGHTS}"))
+            .with("user eve on >pass ~cs:* -@all +get +script|load +time +ping"),
+    );
+    let as_user =
+        async |user: &str| open(&format!("redis://{user}:pass@{}/1", server.address())).await;
+    let (ann, bob) = (as_user("ann").await, as_user("bob").await);
+    assert_eq!(ann.warnings(), [""; 0]);
+    assert_eq!(bob.warnings().len(), 1, "it cannot be found out");
+    for user in [ann, bob] {
+        for bytes in [1, LARGE] {
+            user.set("key", vec![1; bytes].into(), living(1000)).await.unwrap();
+            put(&user, "key", vec![2; bytes]).await;
+            assert!(value(&user, "key").await == Some(vec![2; bytes].into()));
+        }
+        user.get("key", Some(Span::new(5000, 6000))).await.unwrap();
+        assert_eq!(user.list_keys("", None, 10).await.unwrap().keys.len(), 1);
+        user.delete("key", None).await.unwrap();
+    }
+    let eve = open(&format!("redis://eve:pass@{}", server.address())).await;
+    let set = eve.set("key", "".into(), SetOptions::default()).await;
+    let Err(KvError::Rejected(line)) = set else { panic!("{set:?}") };
+    assert!(line.contains("docs/redis.md"), "{line}");
 }
 
 #[tokio::test]

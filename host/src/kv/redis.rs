@@ -35,7 +35,7 @@ use chunk_store::range::Span;
 use redis::{Pipeline, Value};
 
 use self::address::Url;
-use self::errors::Trouble;
+use self::errors::{Trouble, odd};
 use self::lane::{Link, RESPONSE_TIMEOUT, Weight};
 use self::layout::{Framed, HEAD_BYTES, Head, SUMMARY_BYTES_MAX, Version, cut};
 use self::scripts::{ANY, DONE, LATE, LOST, STALE, Script};
@@ -73,7 +73,7 @@ impl RedisBackend {
     /// servers are asked for their settings now.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let url = Url::parse(url)?;
-        let servers = Servers::new(url.address, url.cluster);
+        let servers = Servers::new(url.address.clone(), url.cluster);
         let mut value_bytes_max = u64::MAX;
         let mut warnings = Vec::new();
         let nodes = servers.owners().await.map_err(|(place, why)| why.open_error(&place))?;
@@ -86,6 +86,9 @@ impl RedisBackend {
             value_bytes_max = value_bytes_max.min(report.value_bytes_max);
             warnings.extend(report.warnings.into_iter().filter(|_| url.warn));
         }
+        // With connections of its own: those made here live on the caller's runtime, and
+        // whoever uses the store may have another one.
+        let servers = Servers::new(url.address, url.cluster);
         Ok(Self { servers, value_bytes_max, warnings })
     }
 
@@ -139,10 +142,6 @@ fn entry(stored: Vec<u8>, span: Span) -> Result<Option<Entry>, KvError> {
     let end = before.saturating_add(span.end);
     let value = cut(&Bytes::from(stored), before.saturating_add(span.start), end);
     Ok(Some(Entry { value, version: Some(head.version.to_text()) }))
-}
-
-fn odd() -> KvError {
-    KvError::Rejected("redis does not answer as it should; see docs/redis.md".into())
 }
 
 #[async_trait]

@@ -46,14 +46,14 @@ impl Url {
         let mut parsed = Self {
             address: match scheme.socket {
                 true => socket(place).ok_or_else(|| advised(scheme.advice))?,
-                false => hosts(place, &scheme).map_err(advised)?,
+                false => hosts(place, scheme).map_err(advised)?,
             },
             cluster: scheme.cluster,
             warn: true,
         };
         let mut files = Files::default();
         for (option, value) in ::url::form_urlencoded::parse(query.as_bytes()) {
-            parsed.option(&scheme, &mut files, &option, &value)?;
+            parsed.option(scheme, &mut files, &option, &value)?;
         }
         parsed.address.tls = files.read(scheme.tls)?;
         parsed.address.check(files)?;

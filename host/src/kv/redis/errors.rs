@@ -25,6 +25,11 @@ impl Trouble {
         Self::Refused { code: error.code().into(), detail: detail.into() }
     }
 
+    /// An answer that Redis does not give.
+    pub(super) fn odd() -> Self {
+        Self::Refused { code: "ERR".into(), detail: "it does not answer as Redis does".into() }
+    }
+
     /// A server of the wrong kind for the URL.
     pub(super) fn wrong_kind(detail: &str) -> Self {
         Self::Refused { code: KIND.into(), detail: detail.into() }
@@ -112,6 +117,11 @@ impl Trouble {
     pub(super) fn is_final(&self) -> bool {
         self.advice().is_some()
     }
+}
+
+/// An answer of the wrong type.
+pub(super) fn odd() -> KvError {
+    KvError::Rejected("redis does not answer as it should; see docs/redis.md".into())
 }
 
 /// What the client library says in place of the server's `WRONGPASS`.

@@ -236,8 +236,8 @@ async fn connect(client: &Client) -> Result<Link, Trouble> {
             Link { connection, scripts: Vec::new(), server_ms: 0, since: Instant::now() };
         let mut answers = link.send(&setup).await?.into_iter();
         link.since = Instant::now();
-        link.server_ms = answers.next().as_ref().and_then(milliseconds).ok_or_else(odd)?;
-        link.scripts = answers.map(text).collect::<Option<_>>().ok_or_else(odd)?;
+        link.server_ms = answers.next().as_ref().and_then(milliseconds).ok_or_else(Trouble::odd)?;
+        link.scripts = answers.map(text).collect::<Option<_>>().ok_or_else(Trouble::odd)?;
         Ok(link)
     };
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
@@ -247,11 +247,6 @@ async fn connect(client: &Client) -> Result<Link, Trouble> {
             Err(Trouble::Lost(format!("no connection within {seconds} s")))
         }
     }
-}
-
-/// An answer that Redis does not give.
-pub(super) fn odd() -> Trouble {
-    Trouble::Refused { code: "ERR".into(), detail: "it does not answer as Redis does".into() }
 }
 
 /// A string in an answer.

@@ -12,7 +12,8 @@ use chunk_store::kv::{KeyPage, KvError, ListedKey};
 use futures::future::try_join_all;
 use redis::{Pipeline, Value};
 
-use super::lane::Weight;
+use super::errors::odd;
+use super::lane::{Weight, text};
 use super::layout::{self, TAGS};
 use super::scripts::Script;
 use super::servers::Servers;
@@ -157,12 +158,8 @@ async fn prune(servers: &Servers, tag: usize, keys: &[String]) -> Result<(), KvE
 /// The only answer, a list of strings.
 fn strings(mut answers: Vec<Value>) -> Result<Vec<String>, KvError> {
     let Some(Value::Array(values)) = answers.pop() else { return Err(odd()) };
-    let strings = values.into_iter().map(super::lane::text);
+    let strings = values.into_iter().map(text);
     strings.collect::<Option<_>>().ok_or_else(odd)
-}
-
-fn odd() -> KvError {
-    KvError::Rejected("redis does not answer as it should; see docs/redis.md".into())
 }
 
 #[cfg(test)]

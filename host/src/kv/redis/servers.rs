@@ -7,16 +7,15 @@
 //! sent twice: the first server has certainly not acted on it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chunk_store::kv::KvError;
 use redis::{Pipeline, Value};
 
 use super::address::Address;
 use super::errors::Trouble;
-use super::lane::{Link, Node, Weight, odd, text};
+use super::lane::{Link, Node, Weight, text};
 use super::layout::TAGS;
-use std::sync::Arc;
 
 /// How many times a request follows a slot that moves.
 const SENDS_MAX: u32 = 5;
@@ -202,10 +201,10 @@ fn after_asking(commands: &Pipeline) -> Pipeline {
 
 /// Who holds the slots of the tags, in an answer to `CLUSTER SLOTS`.
 fn owners(answers: Vec<Value>, asked_host: &str) -> Result<[Option<String>; TAGS], Trouble> {
-    let Some(Value::Array(ranges)) = answers.into_iter().next() else { return Err(odd()) };
+    let Some(Value::Array(ranges)) = answers.into_iter().next() else { return Err(Trouble::odd()) };
     let mut owners: [Option<String>; TAGS] = Default::default();
     for range in ranges {
-        let (first, last, place) = range_of(range, asked_host).ok_or_else(odd)?;
+        let (first, last, place) = range_of(range, asked_host).ok_or_else(Trouble::odd)?;
         for (tag, owner) in owners.iter_mut().enumerate() {
             if (first..=last).contains(&slot(tag)) {
                 *owner = Some(place.clone());
