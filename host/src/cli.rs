@@ -83,7 +83,7 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         return copy::run(copy, args.namespace.as_deref(), output).await;
     }
     let creates = matches!(args.command, Command::Put(_));
-    let store = open(&args.kv, args.namespace.as_deref(), creates).await?;
+    let store = open(&args.kv, args.namespace.as_deref(), creates, output).await?;
     match args.command {
         Command::Put(put) => put::run(&store, put, output).await,
         Command::Get(get) => get::run(&store, get, output).await,
@@ -101,9 +101,17 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 /// Opens a store; only what is written to is made, so that a mistyped name is noticed.
-async fn open(url: &str, namespace: Option<&str>, creates: bool) -> Result<ChunkStore, Failure> {
+async fn open(
+    url: &str,
+    namespace: Option<&str>,
+    creates: bool,
+    output: &Output,
+) -> Result<ChunkStore, Failure> {
     let opened = if creates { kv::open(url).await } else { kv::open_existing(url).await };
     let backend = opened.map_err(Failure::from)?;
+    for warning in backend.warnings() {
+        output.warn(&warning);
+    }
     let backend: Arc<dyn Backend> = match namespace {
         None => backend,
         Some(name) => Arc::new(Namespaced::new(backend, name).map_err(Failure::from)?),

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod file;
 pub mod memory;
 pub mod namespace;
+pub mod redis;
 
 mod checks;
 mod url;
@@ -32,6 +33,12 @@ pub trait Backend: Send + Sync + 'static {
     /// What the platform can hold and do.
     fn limits(&self) -> KvLimits;
 
+    /// What whoever runs the store should know of it, as it may lose what it was told
+    /// is safe: each is one line that says what to do. None, as a rule.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Reads a value, or part of it; `None` where there is none.
     async fn get(&self, key: &str, part: Option<Span>) -> Result<Option<Entry>, KvError>;
 
@@ -54,6 +61,10 @@ pub trait Backend: Send + Sync + 'static {
 impl<B: Backend + ?Sized> Backend for Arc<B> {
     fn limits(&self) -> KvLimits {
         (**self).limits()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        (**self).warnings()
     }
 
     async fn get(&self, key: &str, part: Option<Span>) -> Result<Option<Entry>, KvError> {

@@ -15,7 +15,7 @@ use crate::program::{Place, chunk_files};
 const MB: u64 = 1_000_000;
 
 /// What the process may hold in memory.
-const RESIDENT_BYTES_MAX: u64 = 160 << 20;
+pub const RESIDENT_BYTES_MAX: u64 = 160 << 20;
 
 /// What the component may.
 const GUEST_BYTES_MAX: u64 = 32 << 20;
@@ -39,7 +39,7 @@ fn resident_bytes(process: u32) -> Option<u64> {
 }
 
 /// Watches a process to its end.
-fn watch(child: &mut Child) -> u64 {
+pub fn watch(child: &mut Child) -> u64 {
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
         peak = resident_bytes(child.id()).unwrap_or(0).max(peak);

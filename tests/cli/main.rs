@@ -10,3 +10,4 @@ mod failures;
 mod large;
 mod processes;
 mod program;
+mod redis;

@@ -6,6 +6,7 @@
 //! What holds of one backend only is in a file of its own.
 
 mod file;
+mod redis;
 mod rules;
 mod subject;
 
@@ -37,6 +38,10 @@ mod on {
             file_without_attributes,
             memory_behind_faults,
             file_behind_faults,
+            redis_behind_faults,
+            redis,
+            redis_unix,
+            redis_cluster,
         ],
         rules: {
             values: [

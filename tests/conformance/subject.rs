@@ -1,19 +1,21 @@
 //! What the rules are tried on: a backend, empty at first, and how to open it again.
 
+use std::any::Any;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chunk_store::kv::{Entry, Outcome, SetOptions};
-use chunk_store_host::kv::Backend;
 use chunk_store_host::kv::fault::{FaultyBackend, Plan};
 use chunk_store_host::kv::file::{Durability, FileBackend, FileOptions};
 use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::kv::namespace::Namespaced;
+use chunk_store_host::kv::{self, Backend};
+use chunk_store_tests::redis::{Cluster, Server};
 use futures::future::BoxFuture;
-use tempfile::TempDir;
 
 type Open = Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Backend>> + Send + Sync>;
 
@@ -21,7 +23,8 @@ type Open = Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Backend>> + Send + Sync>;
 pub struct Subject {
     backend: Arc<dyn Backend>,
     open: Open,
-    _directory: Option<TempDir>,
+    /// What it lies in, a directory or a server.
+    _place: Option<Box<dyn Any + Send + Sync>>,
 }
 
 pub async fn memory() -> Subject {
@@ -53,6 +56,15 @@ pub async fn file_without_attributes() -> Subject {
 }
 
 /// Behind faults of which none happens: what stands between changes nothing.
+pub async fn redis_behind_faults() -> Subject {
+    let Subject { open, _place, .. } = redis().await;
+    let open: Open = Box::new(move || {
+        let opened = open();
+        Box::pin(async move { Arc::new(faultless(opened.await)) as Arc<dyn Backend> })
+    });
+    Subject { backend: open().await, open, _place }
+}
+
 pub async fn memory_behind_faults() -> Subject {
     Subject::lasting(Arc::new(faultless(MemoryBackend::new())))
 }
@@ -67,7 +79,7 @@ pub async fn file_behind_faults() -> Subject {
             Arc::new(faultless(backend)) as Arc<dyn Backend>
         })
     });
-    Subject { backend: open().await, open, _directory: Some(directory) }
+    Subject { backend: open().await, open, _place: Some(Box::new(directory)) }
 }
 
 fn faultless<B: Backend>(backend: B) -> FaultyBackend<B> {
@@ -79,7 +91,53 @@ async fn in_directory(options: FileOptions) -> Subject {
     let directory = tempfile::tempdir().unwrap();
     let path: PathBuf = directory.path().into();
     let open: Open = Box::new(move || Box::pin(open_directory(path.clone(), options.clone())));
-    Subject { backend: open().await, open, _directory: Some(directory) }
+    Subject { backend: open().await, open, _place: Some(Box::new(directory)) }
+}
+
+pub async fn redis() -> Subject {
+    let server = redis_server();
+    on_server(server.url(), server).await
+}
+
+pub async fn redis_unix() -> Subject {
+    let server = redis_server();
+    on_server(format!("redis+unix:{}", server.socket().display()), server).await
+}
+
+pub async fn redis_cluster() -> Subject {
+    static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+    let cluster = shared(&SHARED, Cluster::start);
+    on_server(format!("redis+cluster://{}", cluster.addresses()), cluster).await
+}
+
+fn redis_server() -> Arc<Server> {
+    static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    shared(&SHARED, Server::start)
+}
+
+/// What runs for all tests that need it at the time. It ends with the last of them: what
+/// is kept for ever is not ended with the process.
+fn shared<T>(running: &Mutex<Weak<T>>, start: impl Fn() -> T) -> Arc<T> {
+    // A test that could not start it has failed; the next one tries again.
+    let mut running = running.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    running.upgrade().unwrap_or_else(|| {
+        let started = Arc::new(start());
+        *running = Arc::downgrade(&started);
+        started
+    })
+}
+
+/// A namespace of its own on a server that others use too.
+async fn on_server(url: String, server: Arc<impl Any + Send + Sync>) -> Subject {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
+    let open: Open = Box::new(move || Box::pin(open_namespace(url.clone(), name.clone())));
+    Subject { backend: open().await, open, _place: Some(Box::new(server)) }
+}
+
+async fn open_namespace(url: String, name: String) -> Arc<dyn Backend> {
+    let backend = kv::open(&url).await.unwrap_or_else(|error| panic!("{error}"));
+    Arc::new(Namespaced::new(backend, &name).unwrap())
 }
 
 async fn open_directory(path: impl AsRef<Path>, options: FileOptions) -> Arc<dyn Backend> {
@@ -105,7 +163,7 @@ impl Subject {
                 let again = again.clone();
                 Box::pin(async move { again })
             }),
-            _directory: None,
+            _place: None,
         }
     }
 

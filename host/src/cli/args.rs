@@ -21,12 +21,16 @@ use super::range::parse_range;
 #[command(name = "chunk-store", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Args {
     /// The key-value store: file:DIR, file:DIR?sync=none (a cache: nothing is forced to
-    /// disk), or memory: (gone when the command ends)
+    /// disk), redis://[user:password@]host[:port][/database], rediss:// (by TLS),
+    /// redis+unix:/SOCKET, redis+cluster://host:port,host:port, or memory: (gone when the
+    /// command ends)
+    // The variable may hold a password, which the help is not to show.
     #[arg(
         long,
         global = true,
         value_name = "URL",
         env = "CHUNK_STORE_KV",
+        hide_env_values = true,
         default_value = "file:./chunk-store-data",
         help_heading = "Store"
     )]

@@ -35,11 +35,12 @@ pub async fn run(
         ));
     }
     // The source first: where there is none, no destination is to be made.
-    let from = open(&copy.from, from_namespace, false).await.map_err(|f| of(Side::Source, f))?;
-    let to = match open(&copy.to, to_namespace, !copy.dry_run).await {
+    let from =
+        open(&copy.from, from_namespace, false, output).await.map_err(|f| of(Side::Source, f))?;
+    let to = match open(&copy.to, to_namespace, !copy.dry_run, output).await {
         // Nothing is made to find out what would be copied.
         Err(missing) if copy.dry_run && missing.name == "not-found" => {
-            open("memory:", None, true).await
+            open("memory:", None, true, output).await
         }
         opened => opened,
     };
@@ -89,7 +90,12 @@ fn name(at: CopyProgress) -> String {
 /// Whether two URLs are known to name one place. Two names for one place that are not
 /// seen through do no harm: everything is already there.
 fn is_one_place(one: &str, other: &str) -> bool {
-    let [one, other] = [one, other].map(|url| url.split_once('?').map_or(url, |(url, _)| url));
+    // The database behind a socket is an option; other options are not of the place.
+    let place = |url| match url {
+        _ if str::starts_with(url, "redis+unix:") => url,
+        _ => url.split_once('?').map_or(url, |(place, _)| place),
+    };
+    let [one, other] = [one, other].map(place);
     let directory = |url: &str| {
         let path = url.strip_prefix("file:")?;
         Path::new(path.strip_prefix("//").unwrap_or(path)).canonicalize().ok()

@@ -54,7 +54,8 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let (name, code) = match &error {
             OpenError::Missing { .. } => ("not-found", 3),
-            OpenError::Directory { .. } => ("denied", 14),
+            OpenError::Directory { .. } | OpenError::Denied { .. } => ("denied", 14),
+            OpenError::Unreachable { .. } => ("unavailable", 11),
             _ => ("invalid-argument", 2),
         };
         Self { name, message: error.to_string(), code }

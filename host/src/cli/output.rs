@@ -62,6 +62,15 @@ impl Output {
         ExitCode::from(failure.code)
     }
 
+    /// Prints the one line that a warning is.
+    pub fn warn(&self, warning: &str) {
+        if self.json {
+            eprintln!("{}", json!({ "warning": warning }));
+        } else {
+            eprintln!("chunk-store: warning: {warning}");
+        }
+    }
+
     /// Describes an object.
     pub fn object(&self, info: &ObjectInfo) {
         if self.json {

@@ -51,6 +51,10 @@ impl<B: Backend> Backend for Namespaced<B> {
         limits
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.inner.warnings()
+    }
+
     async fn get(&self, key: &str, part: Option<Span>) -> Result<Option<Entry>, KvError> {
         self.inner.get(&self.key(key)?, part).await
     }

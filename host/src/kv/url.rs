@@ -1,4 +1,4 @@
-//! Backends by URL: `memory:`, `file:DIR`, and what follows a `?`.
+//! Backends by URL: `memory:`, `file:DIR`, `redis://HOST`, and what follows a `?`.
 //!
 //! Read by hand, not as an RFC 3986 URL: `file:data` is to be the directory
 //! `data` below the current one, and a directory's name is to be taken as it
@@ -10,9 +10,10 @@ use std::sync::Arc;
 use super::Backend;
 use super::file::{Durability, FileBackend, FileOptions};
 use super::memory::MemoryBackend;
+use super::redis::RedisBackend;
 
 /// What there is to choose from, for messages.
-const SCHEMES: &str = "memory: and file:DIR";
+const SCHEMES: &str = "memory:, file:DIR, redis://HOST, rediss://HOST, redis+unix:/SOCKET and redis+cluster://HOST,HOST";
 
 /// Why a backend could not be opened; each message is one line and says what to
 /// do.
@@ -66,6 +67,32 @@ pub enum OpenError {
         /// The directory as given.
         directory: PathBuf,
     },
+    /// A file that an option names cannot be used.
+    #[error("{option}={path}: {reason}")]
+    File {
+        /// The option's name.
+        option: &'static str,
+        /// The file as given.
+        path: String,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+    /// The server does not answer, or not now.
+    #[error("{server} cannot be used now: {reason}; start it, or correct the URL")]
+    Unreachable {
+        /// Which server, without user and password.
+        server: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The server refuses.
+    #[error("{server} refuses: {reason}")]
+    Denied {
+        /// Which server, without user and password.
+        server: String,
+        /// What it says and what to do.
+        reason: String,
+    },
     /// A namespace's name that cannot be one.
     #[error("{name:?} is no namespace: use 1 to 64 letters, digits, '.', '_' or '-'")]
     Namespace {
@@ -82,6 +109,13 @@ pub enum OpenError {
 ///   stands up to a `?`; there is no percent-decoding.
 ///   `?sync=full` (the default) makes durable what is to be durable,
 ///   `?sync=none` leaves that to the operating system.
+/// * `redis://[user:password@]host[:port][/database]` holds it in Redis; `rediss://` by
+///   TLS (`?ca=FILE` names the certificates to trust in place of the system's,
+///   `?cert=FILE&key=FILE` the client's own), `redis+unix:/socket` (with `?db=`,
+///   `?user=`, `?password=`) by a socket of this machine, `redis+cluster://host:port,...`
+///   and `rediss+cluster://` in a cluster, of which some nodes are named. User and
+///   password are percent-decoded. `?durability=none` says that the server may lose
+///   what it has acknowledged: nothing is warned about.
 ///
 /// Unknown schemes and options are refused, not ignored. Call it within a tokio
 /// runtime.
@@ -96,8 +130,8 @@ pub async fn open_existing(url: &str) -> Result<Arc<dyn Backend>, OpenError> {
 }
 
 async fn open_with(url: &str, create: bool) -> Result<Arc<dyn Backend>, OpenError> {
-    let scheme_error = || OpenError::Scheme { url: url.into() };
-    let place_error = |advice| OpenError::Place { url: url.into(), advice };
+    let scheme_error = || OpenError::Scheme { url: shown(url) };
+    let place_error = |advice| OpenError::Place { url: shown(url), advice };
     let (scheme, rest) = url.split_once(':').ok_or_else(scheme_error)?;
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let options = ::url::form_urlencoded::parse(query.as_bytes());
@@ -147,8 +181,30 @@ async fn open_with(url: &str, create: bool) -> Result<Arc<dyn Backend>, OpenErro
             }
             Ok(Arc::new(FileBackend::open(directory, file).await?))
         }
+        "redis" | "rediss" | "redis+unix" | "redis+cluster" | "rediss+cluster" => {
+            Ok(Arc::new(RedisBackend::open(url).await?))
+        }
         _ => Err(scheme_error()),
     }
+}
+
+/// A URL as messages may show it: without user and password.
+pub(super) fn shown(url: &str) -> String {
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut shown = match (place.find("://"), place.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}***{}", &place[..scheme + 3], &place[at..])
+        }
+        _ => place.to_string(),
+    };
+    for (index, option) in query.split('&').filter(|option| !option.is_empty()).enumerate() {
+        shown.push(if index == 0 { '?' } else { '&' });
+        match option.split_once('=') {
+            Some(("password", _)) => shown.push_str("password=***"),
+            _ => shown.push_str(option),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -165,7 +221,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_unknown_is_refused_by_name_with_what_there_is() {
         for (url, wanted) in [
-            ("", "there are memory: and file:DIR"),
+            ("", "there are memory:, file:DIR, redis://HOST"),
             ("data", "\"data\" names no known kind"),
             ("redid://x", "\"redid://x\" names no known kind"),
             ("memory:x", "memory: takes no path"),
@@ -182,6 +238,19 @@ mod tests {
             let message = refusal(url).await;
             assert!(message.contains(wanted), "{url}: {message}");
             assert!(!message.contains('\n'), "{url}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_message_shows_no_password() {
+        for (url, wanted) in [
+            ("redid://ann:hidden@host/1", "redid://***@host/1"),
+            ("redis://:hid@den@host", "redis://***@host"),
+            ("x:/s?db=1&password=hidden", "x:/s?db=1&password=***"),
+            ("file:a@b", "file:a@b"),
+            ("redis://host", "redis://host"),
+        ] {
+            assert_eq!(shown(url), wanted);
         }
     }
 
