@@ -10,6 +10,7 @@
 mod copying;
 mod damage;
 mod memory;
+mod origin;
 mod rules;
 mod subject;
 mod traps;

@@ -1,5 +1,6 @@
-//! `kill -9` at random moments of put, overwrite and delete: whatever was acknowledged is
-//! whole, and nothing is there by half.
+//! Real processes killed: `kill -9` at random moments of put, overwrite and delete: whatever was acknowledged is
+//! whole, and nothing is there by half. Of a power failure nothing can be tried here: a
+//! process that is killed loses nothing that it gave to the operating system.
 //!
 //! A failure names its seed: `CHUNK_STORE_SEED=N` runs it again, as far as moments of real
 //! time come again. `CHUNK_STORE_KILLS=N` kills so many times in place of 200.
