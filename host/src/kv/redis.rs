@@ -25,6 +25,7 @@ mod list;
 mod scripts;
 mod server;
 mod servers;
+mod tls;
 
 use std::time::Instant;
 

@@ -3,14 +3,13 @@
 //! The URL may hold a password, so it is never part of a message: places are named
 //! by host and port.
 
-use std::fs;
-
 use percent_encoding::percent_decode_str;
-use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use redis::{RedisConnectionInfo, TlsCertificates};
 
 use super::super::OpenError;
 use super::super::url::shown;
+use super::tls::Files;
 
 /// The port where none is given.
 const PORT: u16 = 6379;
@@ -225,45 +224,6 @@ fn host_and_port(text: &str) -> Option<String> {
 
 fn database(text: &str) -> Option<i64> {
     text.parse::<u32>().ok().map(i64::from)
-}
-
-/// The files that options name.
-#[derive(Default)]
-struct Files {
-    ca: Option<String>,
-    cert: Option<String>,
-    key: Option<String>,
-}
-
-impl Files {
-    fn read(&self, tls: bool) -> Result<Option<TlsCertificates>, OpenError> {
-        if !tls {
-            return Ok(None);
-        }
-        let read = |option, path: &String| {
-            fs::read(path).map_err(|error| OpenError::File {
-                option,
-                path: path.clone(),
-                reason: format!("{error}; name a PEM file that can be read"),
-            })
-        };
-        let client_tls = match (&self.cert, &self.key) {
-            (None, None) => None,
-            (Some(cert), Some(key)) => Some(ClientTlsConfig {
-                client_cert: read("cert", cert)?,
-                client_key: read("key", key)?,
-            }),
-            (Some(path), None) | (None, Some(path)) => {
-                return Err(OpenError::File {
-                    option: if self.cert.is_some() { "cert" } else { "key" },
-                    path: path.clone(),
-                    reason: "a certificate and its key go together: give cert and key".into(),
-                });
-            }
-        };
-        let root_cert = self.ca.as_ref().map(|ca| read("ca", ca)).transpose()?;
-        Ok(Some(TlsCertificates { client_tls, root_cert }))
-    }
 }
 
 impl Address {
