@@ -19,8 +19,11 @@ const IMPORTS: [&str; 4] = [
 const TYPES: [&str; 2] = ["streaming:chunk-store/types@0.1.0", "wasi:clocks/types@0.3.0"];
 
 /// What it serves.
-const EXPORTS: [&str; 2] =
-    ["streaming:chunk-store/maintenance@0.1.0", "streaming:chunk-store/objects@0.1.0"];
+const EXPORTS: [&str; 3] = [
+    "streaming:chunk-store/maintenance@0.1.0",
+    "streaming:chunk-store/objects@0.1.0",
+    "streaming:chunk-store/sweeping@0.1.0",
+];
 
 /// Interfaces by name, with the names of their functions.
 type Interfaces = BTreeMap<String, BTreeSet<String>>;
@@ -65,7 +68,7 @@ fn imports_kv_clocks_and_random_and_nothing_else() {
 }
 
 #[test]
-fn exports_objects_and_maintenance_and_nothing_else() {
+fn exports_objects_maintenance_and_sweeping_and_nothing_else() {
     let (_, exports) = interfaces();
     let exported: BTreeSet<String> =
         exports.into_iter().filter(|(_, functions)| !functions.is_empty()).map(|e| e.0).collect();
@@ -77,4 +80,5 @@ fn exports_every_function_of_its_interfaces() {
     let (_, exports) = interfaces();
     assert_eq!(exports[EXPORTS[0]], names(["verify"]));
     assert_eq!(exports[EXPORTS[1]], names(["put", "get", "head", "delete", "list"]));
+    assert_eq!(exports[EXPORTS[2]], names(["sweep"]));
 }

@@ -41,9 +41,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Puts a huge object through a pipe, and checks that memory stays flat.
+    /// What is too long for every run: a huge object, more seeds, more kills.
+    ///
+    /// Without --seeds and --kills: puts a huge object through a pipe, and checks that
+    /// memory stays flat.
     #[command(
-        after_help = "Examples:\n  cargo xtask soak                  10 GiB, a few minutes\n  cargo xtask soak --size 1GiB --zeros"
+        after_help = "Examples:\n  cargo xtask soak                  10 GiB, a few minutes\n  cargo xtask soak --size 1GiB --zeros\n  cargo xtask soak --seeds 1000000  the simulation, an hour of it\n  cargo xtask soak --kills 5000"
     )]
     Soak {
         /// Size of the object: a number of bytes, or of KB, MB, GB, KiB, MiB, GiB.
@@ -57,6 +60,12 @@ enum Task {
         /// target/soak].
         #[arg(long)]
         dir: Option<PathBuf>,
+        /// In place of that: so many seeds of the simulation.
+        #[arg(long, value_name = "N")]
+        seeds: Option<u64>,
+        /// In place of that: so many kills of real processes, on files and on Redis.
+        #[arg(long, value_name = "N")]
+        kills: Option<u64>,
     },
 }
 
@@ -69,7 +78,8 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Build => build::run(),
         Task::Bench { arguments } => bench::run(&arguments),
-        Task::Soak { size, zeros, dir } => soak::run(size, zeros, dir),
+        Task::Soak { seeds: None, kills: None, size, zeros, dir } => soak::run(size, zeros, dir),
+        Task::Soak { seeds, kills, .. } => soak::tests(seeds, kills),
     };
     match result {
         Ok(()) => {

@@ -1,5 +1,5 @@
-//! Memory must not grow with the object: a huge put through a pipe, beside a small
-//! one.
+//! What takes too long for every run. Memory must not grow with the object: a huge put
+//! through a pipe, beside a small one. And the tests that try their luck, more often.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Result;
 use crate::step::{Step, root, seconds, target};
+use crate::{Result, prepare};
 
 /// What the huge object is compared with.
 const SMALL_BYTES: u64 = 300_000_000;
@@ -68,6 +68,23 @@ pub fn run(size: u64, zeros: bool, directory: Option<PathBuf>) -> Result {
         failures.join(" and "),
         if zeros { " --zeros" } else { "" }
     ))
+}
+
+/// Runs the tests that take a number of tries, with another number.
+pub fn tests(seeds: Option<u64>, kills: Option<u64>) -> Result {
+    prepare::run()?;
+    let runs = [
+        ("simulation", "CHUNK_STORE_SEEDS", seeds, "whatever_fails"),
+        ("cli", "CHUNK_STORE_KILLS", kills, "kills::"),
+    ];
+    for (suite, variable, number, filter) in runs {
+        let Some(number) = number else { continue };
+        Step::new(suite, "env")
+            .args([format!("{variable}={number}")])
+            .args(["cargo", "test", "--release", "--workspace", "--test", suite, "--", filter])
+            .run()?;
+    }
+    Ok(())
 }
 
 struct Memory {

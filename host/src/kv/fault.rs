@@ -203,6 +203,10 @@ impl<B: Backend> Backend for FaultyBackend<B> {
         self.shared.limits.clone()
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.shared.inner.warnings()
+    }
+
     async fn get(&self, key: &str, part: Option<Span>) -> Result<Option<Entry>, KvError> {
         let limits = &self.shared.limits;
         checks::key(key, limits)?;

@@ -6,6 +6,7 @@ use super::scripted::{Act, Bed, able, chunked, content};
 use crate::body::SliceSource;
 use crate::error::Error;
 use crate::kv::KvLimits;
+use crate::limits::CLOCK_MARGIN_SECONDS;
 use crate::object::{Precondition, PutOptions};
 
 /// Reads may be a minute old, and writes have no conditions: Workers KV.
@@ -53,7 +54,10 @@ fn a_chunk_missing_from_a_young_object_is_unavailable_and_from_an_old_one_corrup
     bed.put("a", &content(200_000)).unwrap();
     bed.kv.remove(&bed.kv.keys("c/")[1]);
     assert!(matches!(bed.read("a").1, Err(Error::Unavailable(_, Some(60_000)))));
+    // By another's clock, which may be ahead.
     bed.clock.ms.set(bed.clock.ms.get() + 61_000);
+    assert!(matches!(bed.read("a").1, Err(Error::Unavailable(..))));
+    bed.clock.ms.set(bed.clock.ms.get() + 1000 * CLOCK_MARGIN_SECONDS);
     assert!(matches!(bed.read("a").1, Err(Error::Corrupt(_))));
 }
 
