@@ -133,7 +133,7 @@ pub trait Kv {
         options: SetOptions,
     ) -> impl Future<Output = Result<Outcome, KvError>>;
 
-    /// Deletes a value; deleting what is not there is `Done`.
+    /// Deletes a value; deleting what is not there is `Done`. Durable with a condition.
     fn delete(
         &self,
         key: &str,

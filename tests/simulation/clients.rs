@@ -123,18 +123,18 @@ pub struct Client {
 
 impl Client {
     /// Does so many operations.
-    pub async fn work(mut self, operations: u64, deletes: bool) {
+    pub async fn work(mut self, operations: u64) {
         for _ in 0..operations {
             let pause = self.random.below(3000);
             tokio::time::sleep(Duration::from_millis(pause)).await;
             let name = self.name;
-            let step = self.step(deletes);
+            let step = self.step();
             let ended = tokio::time::timeout(PATIENCE, step).await;
             assert!(ended.is_ok(), "an operation of client {name} hangs");
         }
     }
 
-    async fn step(&mut self, deletes: bool) {
+    async fn step(&mut self) {
         let key = KEYS[self.random.below(KEYS.len() as u64) as usize];
         match self.random.below(10) {
             0..=3 => self.put(key).await,
@@ -143,8 +143,8 @@ impl Client {
                 self.get(key, range).await;
             }
             7 => self.head(key).await,
-            8 if deletes => self.delete(key).await,
-            8 => self.verify(key).await,
+            8 => self.delete(key).await,
+            _ if self.random.below(2) == 0 => self.verify(key).await,
             _ => self.list().await,
         }
     }

@@ -98,8 +98,7 @@ async fn simulate(seed: u64, trace: bool) {
         watched.push(kv);
         let (random, history) = (Random::new(random.draw()), history.clone());
         let client = Client { store, random, history, name };
-        // A crash may undo a delete, which is not a durable write.
-        clients.spawn_local(client.work(8, !crashes));
+        clients.spawn_local(client.work(8));
     }
     if crashes {
         let moment = Duration::from_millis(random.below(20_000));

@@ -133,6 +133,10 @@ impl<B: Backend> FaultyBackend<B> {
         let inner = &self.shared.inner;
         // What was acknowledged by now is what a durable set makes durable.
         let mark = self.state().past.mark();
+        let durable = match &value {
+            Some((_, options)) => options.durable,
+            None => condition.is_some(),
+        };
         let outcome = match value.clone() {
             Some((value, options)) => {
                 inner.set(&key, value, SetOptions { condition, ..options }).await?
@@ -140,7 +144,6 @@ impl<B: Backend> FaultyBackend<B> {
             None => inner.delete(&key, condition).await?,
         };
         if outcome == Outcome::Done {
-            let durable = value.as_ref().is_some_and(|(_, options)| options.durable);
             let past = &mut self.state().past;
             past.wrote(&key, value, Instant::now());
             if durable {

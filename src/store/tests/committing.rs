@@ -5,7 +5,8 @@ use futures_executor::block_on;
 use super::scripted::{Act, Bed, able, chunked, content};
 use crate::body::SliceSource;
 use crate::error::Error;
-use crate::kv::KvError;
+use crate::kv::{KvError, KvLimits};
+use crate::limits::KV_ATTEMPTS;
 use crate::object::{Precondition, PutOptions};
 use crate::segment::Segment;
 
@@ -36,6 +37,21 @@ fn a_commit_that_did_not_land_is_tried_again() {
     bed.kv.once("set", "m/", unavailable());
     bed.put("a", &content(100)).unwrap();
     assert_eq!(bed.read("a"), (content(100), Ok(())));
+}
+
+/// It might land on a key that somebody has emptied by then, and bring back what was
+/// deleted.
+#[test]
+fn a_lost_set_on_an_absent_key_is_outlasted_before_it_is_tried_again() {
+    let bed = Bed::new(KvLimits { write_lag_ms_max: 60_000, ..able() });
+    bed.kv.once("set", "m/", Act::Hang);
+    bed.put("a", &content(100)).unwrap();
+    assert!(bed.clock.ms.get() >= KV_ATTEMPTS.timeout_ms + 60_000);
+    // A version never comes back, so over an object nothing has to be waited for.
+    let begun = bed.clock.ms.get();
+    bed.kv.once("set", "m/", Act::Hang);
+    bed.put("a", &content(200)).unwrap();
+    assert!(bed.clock.ms.get() - begun < KV_ATTEMPTS.timeout_ms + 60_000);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use chunk_store::kv::{Condition, KvError, Outcome, SetOptions};
 
 use super::attribute::{self, Attribute};
+use super::durability::sync_directory;
 use super::errors::kv_error;
 use super::{Store, TTL_SECONDS_MIN};
 
@@ -93,7 +94,10 @@ impl Store {
         }
         for directory in self.directories(path) {
             // Not empty, or just removed by someone else; `data` itself stays.
-            if directory == self.data || fs::remove_dir(directory).is_err() {
+            if directory == self.data || fs::remove_dir(&directory).is_err() {
+                if condition.is_some() && self.pending.is_some() {
+                    sync_directory(&directory)?;
+                }
                 break;
             }
         }
