@@ -32,8 +32,9 @@ use self::world::World;
 /// So many seeds in every run of the tests, half of them on each of two threads.
 const SEEDS: u64 = 20_000;
 
-/// Seeds that failed once, each for a reason that is mended.
-const KEPT: [u64; 4] = [91, 689, 3712, 15_103];
+/// Seeds that fail without what they taught: a commit that outlasts its own lost attempts
+/// (107, 886), a delete that says `uncertain` if it cannot look (898, 1659).
+const KEPT: [u64; 4] = [107, 886, 898, 1659];
 
 /// A platform that can do everything, with little room.
 fn able() -> KvLimits {
