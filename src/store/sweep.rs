@@ -91,7 +91,9 @@ struct Cursor {
     page: Option<String>,
     /// The last key of the page that is done with.
     after: Option<String>,
-    /// How many chunks and pages of the segment behind it are deleted already.
+    /// The record of the segment that is being deleted.
+    segment: Option<String>,
+    /// How many of its chunks and pages are deleted already.
     deleted: u64,
 }
 
@@ -161,6 +163,10 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                 if cursor.after.as_ref().is_some_and(|after| listed.key <= *after) {
                     continue;
                 }
+                if cursor.segment.as_ref() != Some(&listed.key) {
+                    // Another sweep may have deleted the one that this one was at.
+                    (cursor.segment, cursor.deleted) = (Some(listed.key.clone()), 0);
+                }
                 match cursor.phase {
                     Phase::Uploads => self.upload(&listed.key).await?,
                     Phase::Objects => self.object(&listed).await?,
@@ -170,7 +176,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                         self.report.segments_examined += 1;
                     }
                 }
-                (cursor.after, cursor.deleted) = (Some(listed.key), 0);
+                cursor.after = Some(listed.key);
             }
             if page.cursor.is_none() {
                 return Ok(());
@@ -215,9 +221,9 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
     }
 
     /// Whether the manifest of a key lists a segment; one that has expired lists nothing
-    /// and is deleted. Three operations at most.
+    /// and is deleted. Four operations at most.
     async fn manifest_lists(&mut self, key: &str, segment: Option<Id>) -> Result<bool, Halt> {
-        self.spend(3)?;
+        self.spend(4)?;
         let kv_key = key::manifest(key);
         if self.limits.staleness_ms > 0 {
             // A miss would be remembered, and hide an object that is put now.

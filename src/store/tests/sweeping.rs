@@ -199,6 +199,23 @@ fn a_sweep_of_few_operations_at_a_time_comes_to_the_same_end() {
 }
 
 #[test]
+fn a_cursor_into_a_segment_that_is_gone_skips_nothing_of_the_next() {
+    let bed = Bed::new(able());
+    for _ in 0..3 {
+        bed.put("a", &content(65_536 * 20)).unwrap();
+    }
+    let part = SweepOptions { operations_max: Some(20), ..at_once() };
+    let cursor = bed.sweep(&part).cursor;
+    assert!(cursor.as_ref().is_some_and(|cursor| !cursor.contains("\"deleted\":0")), "{cursor:?}");
+    // Another sweep comes first; and there is more to do behind.
+    bed.sweep(&at_once());
+    bed.put("a", &content(65_536 * 20)).unwrap();
+    bed.sweep(&SweepOptions { cursor, ..at_once() });
+    bed.sweep(&at_once());
+    bed.assert_exact("with an old cursor");
+}
+
+#[test]
 fn expired_objects_go_where_the_platform_does_not_drop_them() {
     let bed = Bed::new(KvLimits { ttl_seconds_min: None, ..able() });
     let short = PutOptions { ttl_seconds: Some(60), ..chunked() };
