@@ -222,10 +222,7 @@ pub struct Sweep {
 }
 
 fn parse_grace(text: &str) -> Result<u32, String> {
-    let time: Duration = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; give a time like 0s, 90s or 1h"))?;
-    u32::try_from(time.as_millis().div_ceil(1000))
-        .map_err(|_| "that is more than 136 years; give less".to_string())
+    parse_seconds(text, "0s, 90s or 1h", "give less")
 }
 
 /// Arguments of `copy`.
@@ -278,14 +275,18 @@ fn parse_meta(text: &str) -> Result<(String, String), String> {
 }
 
 fn parse_ttl(text: &str) -> Result<u32, String> {
-    let time: Duration = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; give a time like 90s, 1h or 7days"))?;
-    let seconds = time.as_millis().div_ceil(1000);
-    match u32::try_from(seconds) {
-        Ok(0) => Err("an object that lives for no time would never exist".to_string()),
-        Ok(seconds) => Ok(seconds),
-        Err(_) => Err("that is more than 136 years; leave it out to keep the object".to_string()),
+    match parse_seconds(text, "90s, 1h or 7days", "leave it out to keep the object")? {
+        0 => Err("an object that lives for no time would never exist".to_string()),
+        seconds => Ok(seconds),
     }
+}
+
+/// A time in whole seconds, rounded up.
+fn parse_seconds(text: &str, examples: &str, too_long: &str) -> Result<u32, String> {
+    let time: Duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; give a time like {examples}"))?;
+    u32::try_from(time.as_millis().div_ceil(1000))
+        .map_err(|_| format!("that is more than 136 years; {too_long}"))
 }
 
 fn parse_size(text: &str) -> Result<u32, String> {

@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep};
 use self::past::{Past, Value};
 pub use self::plan::Plan;
 use self::plan::{Chance, Fault};
+use super::memory::cut;
 use super::{Backend, checks};
 
 /// A backend before which faults happen. Clones are the same one.
@@ -279,10 +280,4 @@ impl<B: Backend> Backend for FaultyBackend<B> {
         }
         Ok(page)
     }
-}
-
-fn cut(value: &Bytes, part: Option<Span>) -> Bytes {
-    let whole = Span::new(0, value.len() as u64);
-    let part = part.unwrap_or(whole).intersect(whole);
-    value.slice(part.start as usize..part.end as usize)
 }

@@ -82,6 +82,13 @@ impl MemoryBackend {
     }
 }
 
+/// Part of a value, cut to its length; all of it if no part was asked for.
+pub(super) fn cut(value: &Bytes, part: Option<Span>) -> Bytes {
+    let size = value.len() as u64;
+    let span = part.unwrap_or(Span::new(0, size));
+    value.slice(span.start.min(size) as usize..span.end.min(size) as usize)
+}
+
 impl Values {
     fn holds(&self, key: &str, condition: Option<&Condition>) -> bool {
         let current = self.by_key.get(key);
@@ -125,14 +132,9 @@ impl Backend for MemoryBackend {
     async fn get(&self, key: &str, part: Option<Span>) -> Result<Option<Entry>, KvError> {
         checks::key(key, &self.limits())?;
         let values = self.values();
-        Ok(values.by_key.get(key).map(|found| {
-            let size = found.value.len() as u64;
-            let span = part.unwrap_or(Span::new(0, size));
-            let (start, end) = (span.start.min(size), span.end.min(size));
-            Entry {
-                value: found.value.slice(start as usize..end as usize),
-                version: Some(found.version.to_string()),
-            }
+        Ok(values.by_key.get(key).map(|found| Entry {
+            value: cut(&found.value, part),
+            version: Some(found.version.to_string()),
         }))
     }
 
