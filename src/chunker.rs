@@ -32,9 +32,9 @@ pub struct Chunker {
 }
 
 impl Chunker {
-    /// Begins at the start of an object.
-    pub fn new(plan: Plan) -> Self {
-        Self { plan, offset: 0, buffer: Vec::new(), hasher: None }
+    /// Begins at `offset` of an object: 0, or where a whole chunk ends.
+    pub fn new(plan: Plan, offset: u64) -> Self {
+        Self { plan, offset, buffer: Vec::new(), hasher: None }
     }
 
     /// How many bytes it has taken in.
@@ -103,7 +103,7 @@ impl Chunker {
     }
 
     /// The last chunk, unless the body ended with a full one (or was empty).
-    pub fn finish(mut self) -> Option<Chunk> {
+    pub fn finish(&mut self) -> Option<Chunk> {
         self.cut()
     }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn cut<'a>(plan: Plan, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Chunk> {
-        let mut chunker = Chunker::new(plan);
+        let mut chunker = Chunker::new(plan, 0);
         let mut chunks: Vec<Chunk> = pieces.flat_map(|piece| chunker.push(piece)).collect();
         chunks.extend(chunker.finish());
         chunks
@@ -179,7 +179,7 @@ mod tests {
     fn reading_into_its_buffer_is_the_same_as_pushing() {
         let content = content(700_000);
         let pushed = cut(plan(1 << 18), content.chunks(1000));
-        let mut chunker = Chunker::new(plan(1 << 18));
+        let mut chunker = Chunker::new(plan(1 << 18), 0);
         let mut chunks = Vec::new();
         let mut rest = &content[..];
         while !rest.is_empty() {

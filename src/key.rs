@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, from_hex, to_hex};
 use crate::error::Error;
 
 /// Before the object key in a manifest's kv key.
@@ -38,6 +38,19 @@ pub const NUMBER_END: u32 = 100_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Id(pub u128);
+
+impl Id {
+    /// The name of something that began at this time: 48 bits of milliseconds since the
+    /// Unix epoch, then 80 random ones, so that names sort by time.
+    pub fn begun_at(wall_ms: u64, random: u128) -> Self {
+        Self(u128::from(wall_ms) << 80 | random & ((1 << 80) - 1))
+    }
+
+    /// When it began, if it was made so; in milliseconds since the Unix epoch.
+    pub fn began(self) -> u64 {
+        (self.0 >> 80) as u64
+    }
+}
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,8 +128,31 @@ pub fn segment(segment: Id) -> String {
 
 /// Where an upload lies.
 pub fn upload(object_key: &str, upload: Id) -> String {
-    let digest = Digest::of(object_key.as_bytes()).to_string();
-    format!("{UPLOAD_PREFIX}{}/{upload}", digest.trim_start_matches("blake3:"))
+    format!("{}{upload}", uploads_of(object_key))
+}
+
+/// What the kv keys of all uploads for an object begin with.
+pub fn uploads_of(object_key: &str) -> String {
+    format!("{UPLOAD_PREFIX}{}/", to_hex(&Digest::of(object_key.as_bytes()).0))
+}
+
+/// What callers call the upload that lies there: `<digest of object key>-<upload>`.
+pub fn upload_name(kv_key: &str) -> String {
+    kv_key[UPLOAD_PREFIX.len()..].replace('/', "-")
+}
+
+/// Where the upload that callers call so lies, and its id.
+pub fn named_upload(name: &str) -> Result<(String, Id), Error> {
+    let parts = name.split_once('-').and_then(|(digest, id)| {
+        let digest = from_hex(digest).filter(|bytes| to_hex(bytes) == digest)?;
+        Some((to_hex(&digest), id.parse::<Id>().ok()?))
+    });
+    match parts {
+        Some((digest, id)) => Ok((format!("{UPLOAD_PREFIX}{digest}/{id}"), id)),
+        None => Err(Error::InvalidArgument(format!(
+            "{name:?} is no upload; give the name that `begin` or a list of uploads gave"
+        ))),
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +183,20 @@ mod tests {
         assert_eq!(page(id, 12_345_678), format!("x/{hex}/12345678"));
         assert_eq!(segment(id), format!("w/{hex}"));
         assert_eq!(upload("a", id).len() as u32, FIXED_KEY_BYTES_MAX);
+        let name = upload_name(&upload("a", id));
+        assert_eq!(named_upload(&name), Ok((upload("a", id), id)));
+        for wrong in ["", "-", &name[1..], &name.to_uppercase(), &name.replace('-', "/")] {
+            assert!(named_upload(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_with_a_time_sort_by_it() {
+        let early = Id::begun_at(1_790_000_000_000, u128::MAX);
+        let late = Id::begun_at(1_790_000_000_001, 0);
+        assert_eq!((early.began(), late.began()), (1_790_000_000_000, 1_790_000_000_001));
+        assert!(early.to_string() < late.to_string());
+        assert_ne!(early, Id::begun_at(1_790_000_000_000, 7));
     }
 
     #[test]

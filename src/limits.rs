@@ -62,9 +62,40 @@ pub const CLOCK_MARGIN_SECONDS: u64 = 300;
 /// rewrites, reading and setting the manifest twice, condemning what is replaced.
 pub const PUT_OPERATIONS: u64 = 12;
 
+/// What is read of a body before memory is taken for it, in bytes: who sends nothing
+/// holds nothing.
+pub const FIRST_READ_BYTES: usize = 16 << 10;
+
 /// How many chunks the record of a segment covers at first where the size is not
 /// known.
 pub const CHUNKS_END_FIRST: u32 = 256;
+
+/// How many chunks the record of a segment covers at first in an append: sweep deletes
+/// by number, and appends may be small.
+pub const CHUNKS_END_APPEND: u32 = 16;
+
+/// kv operations that an append needs besides its chunks and the checkpoints in between:
+/// reading the upload and the last chunk, the segment's record, the last checkpoint,
+/// condemning what was superseded.
+pub const APPEND_OPERATIONS: u64 = 12;
+
+/// The least time between two checkpoints of an append, in milliseconds; and how many
+/// times as long as the last one took.
+pub const CHECKPOINT_REST_MS: u64 = 100;
+/// See [`CHECKPOINT_REST_MS`].
+pub const CHECKPOINT_REST_FACTOR: u64 = 4;
+
+/// An append writes no chunk if it is longer ago, in milliseconds, that it saw that the
+/// upload is still its own. With the time that a kv operation may take this is less than
+/// [`CLOCK_MARGIN_SECONDS`], which is the least grace of content that was superseded.
+pub const LEASE_MS: u64 = 60_000;
+
+/// How often who follows an upload looks whether there is more, in milliseconds.
+pub const FOLLOW_POLL_MS: u64 = 100;
+
+/// What a manifest may have more than the record of the upload that it is made from, in
+/// bytes.
+pub const SEAL_BYTES: u64 = 4 << 10;
 
 /// How often a commit is tried again because somebody else committed meanwhile.
 pub const COMMIT_ATTEMPTS: u32 = 16;

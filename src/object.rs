@@ -184,6 +184,36 @@ pub struct VerifyReport {
     pub problems_omitted: u64,
 }
 
+/// An upload under way; `types.upload-status` of the WIT.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UploadStatus {
+    /// The object that it becomes.
+    pub key: String,
+    /// How many bytes have been accepted durably.
+    pub offset: u64,
+    /// The announced size, if any, in bytes.
+    pub size: Option<u64>,
+    /// `blake3:` and 64 hex digits: of the accepted bytes; may be none where there is one
+    /// chunk only.
+    pub digest: Option<String>,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub started: u64,
+    /// Until when it can be added to and committed, in milliseconds since the Unix epoch.
+    pub deadline: u64,
+    /// Whether its commit has begun.
+    pub sealed: bool,
+}
+
+/// A page of uploads under way; `uploads.upload-page` of the WIT.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UploadPage {
+    /// Names and how they stand.
+    pub uploads: Vec<(String, UploadStatus)>,
+    /// Passes to the next call; `None` on the last page.
+    pub cursor: Option<String>,
+}
+
 /// How to sweep; `sweeping.sweep-options` of the WIT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepOptions {

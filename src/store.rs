@@ -4,13 +4,20 @@
 //! `commit`). Out: manifest, kv, digest, body (`load`, `walk`, [`get`]). One set of
 //! the manifest commits; before it the object does not exist.
 
+mod append;
 mod commit;
 mod delete;
+mod feed;
+mod fetch;
+pub mod follow;
 pub mod get;
+mod journal;
 mod list;
 mod load;
 mod put;
+mod seal;
 mod sweep;
+mod upload;
 mod verify;
 mod walk;
 mod write;

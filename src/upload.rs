@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::key::Id;
 use crate::manifest::codec::{Part, nodes_of, parts_of};
 use crate::manifest::{Node, Place, check_nodes, digest_in_form, digest_of};
@@ -18,18 +19,29 @@ pub enum State {
     Open,
     /// It is being committed as this: nothing can be added any more, and whoever
     /// commits it again commits the same.
-    Sealed {
-        /// The digest of the whole.
-        digest: String,
-        /// The commit that it becomes.
-        generation: Id,
-        /// The commit time, in milliseconds since the Unix epoch.
-        modified: u64,
-        /// When the object ceases to exist, in milliseconds since the Unix epoch.
-        expires: Option<u64>,
-    },
+    Sealed(Seal),
+    /// It has been committed as this. The object may have been replaced or deleted
+    /// since: whoever commits it again changes nothing.
+    Committed(Seal),
     /// It was given up.
     Aborted,
+}
+
+/// The object that an upload becomes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Seal {
+    /// The digest of the whole.
+    pub digest: String,
+    /// The commit that it becomes.
+    pub generation: Id,
+    /// The commit time, in milliseconds since the Unix epoch.
+    pub modified: u64,
+    /// When the object ceases to exist, in milliseconds since the Unix epoch.
+    pub expires: Option<u64>,
+    /// The kv version of the manifest that it replaces, and nothing else; none where
+    /// there is none to replace, or kv has no versions.
+    pub replaces: Option<String>,
 }
 
 /// What the writer asked for when it began.
@@ -124,9 +136,35 @@ impl Upload {
         Ok(upload)
     }
 
-    /// Whether nobody can add to it or commit it any more.
+    /// Whether nobody needs to know of it any more.
     pub fn is_over(&self, rules: &Rules) -> bool {
         self.state == State::Aborted || rules.no_writers || rules.has_passed(Some(self.deadline))
+    }
+
+    /// Whether it keeps what a segment holds from being collected: it lists it, and may
+    /// still become an object.
+    pub fn keeps(&self, segment: Id, rules: &Rules) -> bool {
+        matches!(self.state, State::Open | State::Sealed(_))
+            && !self.is_over(rules)
+            && self.segments.contains(&segment)
+    }
+
+    /// The digest of what has been accepted; `None` for a single chunk, which has to be
+    /// read: while more may follow it has a chaining value and no digest.
+    pub fn digest(&self) -> Option<Digest> {
+        match (self.seal(), &self.nodes[..]) {
+            (Some(seal), _) => digest_in_form(&seal.digest),
+            (None, [Node { place: Place::Chunk { .. }, .. }]) => None,
+            (None, nodes) => digest_of(nodes),
+        }
+    }
+
+    /// What it is being, or has been, committed as.
+    pub fn seal(&self) -> Option<&Seal> {
+        match &self.state {
+            State::Sealed(seal) | State::Committed(seal) => Some(seal),
+            State::Open | State::Aborted => None,
+        }
     }
 
     /// What must hold of every upload; says what does not.
@@ -138,8 +176,8 @@ impl Upload {
         if sum.length != self.offset {
             return Err("its chunks do not reach its offset".to_string());
         }
-        if let State::Sealed { digest, .. } = &self.state {
-            let digest = digest_in_form(digest).ok_or("its digest is malformed")?;
+        if let Some(seal) = self.seal() {
+            let digest = digest_in_form(&seal.digest).ok_or("its digest is malformed")?;
             // More could follow when a lone chunk was listed, so it has a chaining
             // value and no digest to compare; its bytes are compared when they are read.
             let lone_chunk = matches!(&self.nodes[..], [Node { place: Place::Chunk { .. }, .. }]);
@@ -194,13 +232,17 @@ mod tests {
     }
 
     fn sealed(stored: &Stored) -> Upload {
-        let state = State::Sealed {
+        Upload { state: State::Sealed(seal(stored)), ..holding(stored) }
+    }
+
+    fn seal(stored: &Stored) -> Seal {
+        Seal {
             digest: stored.digest().to_string(),
             generation: GENERATION,
             modified: NEW_YEAR_MS + 60_000,
             expires: Some(NEW_YEAR_MS + 660_000),
-        };
-        Upload { state, ..holding(stored) }
+            replaces: Some("7".to_string()),
+        }
     }
 
     fn golden_upload(name: &str, upload: &Upload) {
@@ -227,6 +269,11 @@ mod tests {
         assert_ne!(lone.nodes[0].cv, lone.digest().0);
         golden_upload("v1-upload-open-lone-chunk.bin", &holding(&lone));
         golden_upload("v1-upload-sealed.bin", &Upload { options: all_options, ..sealed(&stored) });
+        let committed = State::Committed(Seal { replaces: None, ..seal(&stored) });
+        golden_upload(
+            "v1-upload-committed.bin",
+            &Upload { state: committed, ..holding(&stored) },
+        );
         golden_upload(
             "v1-upload-aborted.bin",
             &Upload { state: State::Aborted, ..holding(&stored) },
@@ -337,12 +384,15 @@ mod tests {
             (key, options) in (".{1,40}", any_options()),
             (upload, started, deadline) in any::<(u128, u64, u64)>(),
             (generation, modified, expires) in any::<(u128, u64, Option<u64>)>(),
-            state in 0..3,
+            replaces in proptest::option::of(".{0,20}"),
+            state in 0..4,
         ) {
             let digest = stored.digest().to_string();
+            let seal = Seal { digest, generation: Id(generation), modified, expires, replaces };
             let state = match state {
                 0 => State::Open,
-                1 => State::Sealed { digest, generation: Id(generation), modified, expires },
+                1 => State::Sealed(seal),
+                2 => State::Committed(seal),
                 _ => State::Aborted,
             };
             let upload =

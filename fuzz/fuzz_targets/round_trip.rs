@@ -8,7 +8,7 @@ use chunk_store::manifest::Draft;
 use chunk_store::manifest::codec::{
     decode_manifest, decode_page, encode_manifest, encode_page, inline_content,
 };
-use chunk_store::upload::{State, StoredOptions, Upload};
+use chunk_store::upload::{Seal, State, StoredOptions, Upload};
 use chunk_store_fuzz::{Choice, digest_of, nodes, page_of};
 use libfuzzer_sys::fuzz_target;
 
@@ -93,12 +93,13 @@ fn upload(input: &Input) {
         segments,
         nodes,
         state: match (input.multiple % 3, digest) {
-            (0, Some(digest)) => State::Sealed {
+            (0, Some(digest)) => State::Sealed(Seal {
                 digest: digest.to_string(),
                 generation: Id(input.numbers[2].into()),
                 modified: input.numbers[1],
                 expires: input.expires,
-            },
+                replaces: input.content_type.map(str::to_string),
+            }),
             (1, _) => State::Aborted,
             _ => State::Open,
         },

@@ -65,6 +65,28 @@ impl ChunkList {
         Self { segment, nodes_max, levels: vec![Level::default()], pages: 0 }
     }
 
+    /// Goes on with a finished list, whose pages and chunks lie elsewhere.
+    ///
+    /// Within a level no entry is shorter than the one before, so where the length
+    /// drops, or pages end, a lower level begins.
+    pub fn resume(segment: Id, nodes_max: usize, nodes: Vec<Node>) -> Self {
+        let mut list = Self::new(segment, nodes_max);
+        let mut offset = 0;
+        for node in nodes {
+            let level = &mut list.levels[0];
+            let lower = level.nodes.last().is_some_and(|before| {
+                let is_page = |node: &Node| matches!(node.place, Place::Page { .. });
+                node.length < before.length || is_page(before) && !is_page(&node)
+            });
+            if lower {
+                list.levels.insert(0, Level { nodes: Vec::new(), offset });
+            }
+            offset += node.length;
+            list.levels[0].nodes.push(node);
+        }
+        list
+    }
+
     /// How many pages it has made.
     pub fn pages(&self) -> u32 {
         self.pages
@@ -83,7 +105,7 @@ impl ChunkList {
             if list.nodes.len() <= self.nodes_max {
                 break;
             }
-            let Some(count) = page_prefix(list) else { break };
+            let Some(count) = page_prefix(list, self.nodes_max) else { break };
             let page: Vec<Node> = list.nodes.drain(..count).collect();
             let offset = list.offset;
             let length = page.iter().map(|node| node.length).sum();
@@ -112,12 +134,13 @@ impl ChunkList {
     }
 }
 
-/// How many entries from the left make up the largest aligned power of two that
-/// leaves at least one entry behind, if there are two or more.
-fn page_prefix(list: &Level) -> Option<usize> {
+/// How many entries from the left, `nodes_max` at most, make up the largest aligned
+/// power of two that leaves at least one entry behind, if there are two or more.
+fn page_prefix(list: &Level, nodes_max: usize) -> Option<usize> {
     let mut length = 0;
     let mut count = None;
-    for (i, node) in list.nodes[..list.nodes.len() - 1].iter().enumerate() {
+    let before_last = &list.nodes[..list.nodes.len() - 1];
+    for (i, node) in before_last.iter().take(nodes_max).enumerate() {
         length += node.length;
         if i > 0 && length.is_power_of_two() && list.offset.is_multiple_of(length) {
             count = Some(i + 1);
@@ -183,6 +206,33 @@ mod tests {
                 })
                 .collect();
             assert_eq!(numbers, (0..chunks).collect::<Vec<_>>(), "{chunks} chunks");
+        }
+    }
+
+    /// As an upload does, whose appends know of each other only what its record says.
+    #[test]
+    fn a_list_that_is_taken_up_again_and_again_loses_nothing_and_stays_short() {
+        let (whole, all_pages) = list_of(3000, 8);
+        for at_once in [1, 7, 100, 1000] {
+            let chunks = expand(&whole, 0, &all_pages);
+            let mut nodes = Vec::new();
+            let mut pages = Vec::new();
+            for (append, some) in chunks.chunks(at_once).enumerate() {
+                let mut list = ChunkList::resume(Id(100 + append as u128), 8, nodes);
+                for node in some {
+                    pages.extend(list.push(*node));
+                }
+                nodes = list.finish();
+                assert!(nodes.len() <= 8 * 7, "{} entries", nodes.len());
+            }
+            let mut length = 0;
+            for node in &nodes {
+                assert!(node.length.is_power_of_two() && length % node.length == 0);
+                length += node.length;
+            }
+            let digest = |nodes: &[Node]| crate::manifest::digest_of(nodes);
+            assert_eq!(digest(&nodes), digest(&whole), "{at_once} at once");
+            assert!(pages.iter().all(|page| page.bytes.len() < 8 * NODE_BYTES as usize + 300));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::key::{self, Id};
 use crate::kv::{Condition, Kv, KvLimits, Outcome, SetOptions};
 use crate::limits::COMMIT_ATTEMPTS;
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, codec};
 use crate::object::Precondition;
 use crate::segment::Segment;
 
@@ -28,8 +28,39 @@ pub(super) struct Commit<'a> {
     pub value: Bytes,
     /// Seconds until the object ceases to exist.
     pub ttl_seconds: Option<u32>,
-    /// What must hold of the object that it replaces.
-    pub precondition: Option<&'a Precondition>,
+    /// What it may replace.
+    pub against: Against<'a>,
+}
+
+/// What a commit may replace.
+#[derive(Debug)]
+pub(super) enum Against<'a> {
+    /// Whatever is there, if this holds of it.
+    Any(Option<&'a Precondition>),
+    /// The value with this kv version, or no value, and nothing else.
+    Version(Option<String>),
+}
+
+impl<'a> Commit<'a> {
+    /// A commit of a manifest, with the content behind it if it holds that.
+    pub fn new(
+        manifest: &'a Manifest,
+        content: &[u8],
+        ttl_seconds: Option<u32>,
+        against: Against<'a>,
+        limits: &KvLimits,
+    ) -> Result<Self, Error> {
+        let mut value = codec::encode_manifest(manifest);
+        value.extend_from_slice(content);
+        if value.len() as u64 > limits.value_bytes_max {
+            return Err(Error::LimitExceeded(format!(
+                "the manifest has {} bytes; values of this platform hold {}",
+                value.len(),
+                limits.value_bytes_max
+            )));
+        }
+        Ok(Self { manifest, value: Bytes::from(value), ttl_seconds, against })
+    }
 }
 
 impl<K: Kv, C: Clock> Store<K, C> {
@@ -64,11 +95,8 @@ impl<K: Kv, C: Clock> Store<K, C> {
             if is_generation(&stored, &commit.manifest.info.generation) {
                 return Ok(Vec::new());
             }
-            if commit.precondition.is_some() {
-                let current = self.current(key, &stored)?;
-                check_precondition(commit.precondition, current)
-                    .map_err(|error| uncertain_if(lost.clone(), error))?;
-            }
+            self.check_against(commit, &stored)
+                .map_err(|error| uncertain_if(lost.clone(), error))?;
             let mut options = self.manifest_options(commit, limits);
             options.condition = Some(match &stored {
                 None => Condition::Absent,
@@ -97,6 +125,24 @@ impl<K: Kv, C: Clock> Store<K, C> {
         }
         let busy = Error::Unavailable("others keep writing this object; try again".into(), None);
         Err(uncertain_if(lost, busy))
+    }
+
+    /// Refuses to replace what may not be.
+    fn check_against(&self, commit: &Commit<'_>, stored: &Option<Stored>) -> Result<(), Error> {
+        let key = &commit.manifest.info.key;
+        match &commit.against {
+            Against::Any(None) => Ok(()),
+            Against::Any(precondition) => {
+                check_precondition(*precondition, self.current(key, stored)?)
+            }
+            Against::Version(version) => {
+                if stored.as_ref().and_then(|stored| stored.version.as_ref()) == version.as_ref() {
+                    return Ok(());
+                }
+                let info = self.current(key, stored)?.map(|manifest| manifest.info.clone());
+                Err(Error::PreconditionFailed(info.map(Box::new)))
+            }
+        }
     }
 
     /// The manifest, once no earlier attempt can set it any more, or when one has.
@@ -182,7 +228,7 @@ pub(super) fn kv_ttl(limits: &KvLimits, seconds: Option<u64>) -> Option<u32> {
     Some(u32::try_from(seconds?).ok()?.max(least))
 }
 
-fn is_generation(stored: &Option<Stored>, generation: &str) -> bool {
+pub(super) fn is_generation(stored: &Option<Stored>, generation: &str) -> bool {
     let manifest = stored.as_ref().and_then(|stored| stored.manifest.as_ref().ok());
     manifest.is_some_and(|manifest| manifest.info.generation == generation)
 }

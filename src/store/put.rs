@@ -4,32 +4,28 @@
 //! it arrives, and one set of the manifest commits it. Whatever fails before that
 //! leaves no object, and the one that was there is untouched.
 
-use bytes::Bytes;
-
-use super::commit::Commit;
+use super::commit::{Against, Commit};
+use super::feed::{Feed, check_size};
 use super::load::check_precondition;
 use super::write::{SegmentWriter, past_deadline};
 use super::{Store, check_write_precondition};
 use crate::body::Source;
 use crate::budget::Share;
-use crate::chunker::{Chunk, Chunker};
+use crate::chunker::Chunker;
 use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::key::Id;
 use crate::kv::{Kv, KvLimits};
 use crate::limits::{
-    CHUNKS_END_FIRST, CONTENT_TYPE_BYTES_MAX, DEADLINE_SECONDS_DEFAULT, INLINE_BYTES_DEFAULT,
+    CHUNKS_END_FIRST, CONTENT_TYPE_BYTES_MAX, DEADLINE_SECONDS_DEFAULT, FIRST_READ_BYTES,
+    INLINE_BYTES_DEFAULT,
     MEMORY_PER_CHUNK, METADATA_BYTES_MAX, PUT_OPERATIONS,
 };
-use crate::manifest::{Draft, Node, codec, paging};
+use crate::manifest::{Draft, Node, paging};
 use crate::object::{ObjectInfo, PutOptions};
 use crate::plan::Plan;
 use crate::segment::Segment;
-
-/// What is read of a body before memory is taken for it: who sends nothing holds
-/// nothing.
-const FIRST_READ_BYTES: usize = 16 << 10;
 
 impl<K: Kv, C: Clock> Store<K, C> {
     /// Stores a body under a key. The object appears at once and whole, or not at
@@ -118,7 +114,7 @@ impl<K: Kv, C: Clock> Put<'_, K, C> {
 
     async fn put_inline(&self, mut source: impl Source, head: Head) -> Result<ObjectInfo, Error> {
         source.done().await.map_err(source_failed)?;
-        self.check_size(head.bytes.len() as u64, true)?;
+        check_size(head.bytes.len() as u64, self.options.size, true)?;
         let digest = Digest::of(&head.bytes);
         self.commit(head.bytes.len() as u64, digest, Vec::new(), None, &head.bytes).await
     }
@@ -129,7 +125,7 @@ impl<K: Kv, C: Clock> Put<'_, K, C> {
         head: Head,
         plan: Plan,
     ) -> Result<ObjectInfo, Error> {
-        let mut writer = SegmentWriter::new(
+        let writer = SegmentWriter::new(
             self.store,
             Segment {
                 key: self.key.to_string(),
@@ -143,14 +139,17 @@ impl<K: Kv, C: Clock> Put<'_, K, C> {
             self.options.ttl_seconds,
             self.limits.operations_max.map(|left| u64::from(left).saturating_sub(PUT_OPERATIONS)),
         );
+        let size = self.options.size;
+        let mut feed =
+            Feed::new(self.store, self.limits.clone(), writer, Chunker::new(plan, 0), size);
         let written = async {
-            let size = self.write_body(&mut source, head, plan, &mut writer).await?;
-            let segment = writer.finish().await?;
+            let size = self.write_body(&mut source, head, &mut feed).await?;
+            let segment = feed.writer.finish().await?;
             self.commit(size, segment.digest, segment.nodes, Some(segment.id), &[]).await
         }
         .await;
         if written.as_ref().is_err_and(|error| !matches!(error, Error::Uncertain(_))) {
-            writer.abandon().await;
+            feed.writer.abandon().await;
         }
         written
     }
@@ -166,78 +165,18 @@ impl<K: Kv, C: Clock> Put<'_, K, C> {
         &self,
         source: &mut impl Source,
         head: Head,
-        plan: Plan,
-        writer: &mut SegmentWriter<'_, K, C>,
+        feed: &mut Feed<'_, K, C>,
     ) -> Result<u64, Error> {
-        let mut chunker = Chunker::new(plan);
-        let Head { bytes, mut ended, mut share } = head;
-        let first = chunker.push(&bytes);
+        let Head { bytes, ended, share } = head;
+        feed.push(&bytes, share).await?;
         drop(bytes);
-        for chunk in first {
-            self.write_chunk(chunk, share.take(), writer).await?;
+        if !ended {
+            feed.read(source).await?;
         }
-        while !ended {
-            if share.is_none() {
-                let bytes = self.left(chunker.taken()).min(chunker.chunk_bytes());
-                share = Some(self.take_share(bytes, writer).await?);
-            }
-            let buffer = chunker.take_buffer(self.left(chunker.taken()));
-            let had = buffer.len();
-            let (buffer, end) = writer.alongside(source.read(buffer)).await?;
-            ended = end;
-            for chunk in chunker.fill(buffer, had) {
-                self.write_chunk(chunk, share.take(), writer).await?;
-            }
-            self.check_size(chunker.taken(), false)?;
-        }
-        writer.alongside(source.done()).await?.map_err(source_failed)?;
-        let size = chunker.taken();
-        self.check_size(size, true)?;
-        if let Some(chunk) = chunker.finish() {
-            self.write_chunk(chunk, share, writer).await?;
-        }
+        feed.writer.alongside(source.done()).await?.map_err(source_failed)?;
+        let size = feed.taken()?;
+        feed.finish().await?;
         Ok(size)
-    }
-
-    async fn write_chunk(
-        &self,
-        chunk: Chunk,
-        share: Option<Share>,
-        writer: &mut SegmentWriter<'_, K, C>,
-    ) -> Result<(), Error> {
-        let share = match share {
-            Some(share) => share,
-            None => self.take_share(chunk.bytes.len() as u64, writer).await?,
-        };
-        writer.write(chunk, share).await
-    }
-
-    async fn take_share(
-        &self,
-        bytes: u64,
-        writer: &mut SegmentWriter<'_, K, C>,
-    ) -> Result<Share, Error> {
-        writer.alongside(self.store.take_share(bytes, &self.limits)).await?
-    }
-
-    /// How many bytes the body can still have, and one more, so that it is seen to
-    /// end (or not to) without another buffer.
-    fn left(&self, taken: u64) -> u64 {
-        self.options.size.map_or(u64::MAX, |size| size.saturating_sub(taken) + 1)
-    }
-
-    /// Refuses a body of another length than announced; one that has not `ended`
-    /// only once it is too long.
-    fn check_size(&self, taken: u64, ended: bool) -> Result<(), Error> {
-        match self.options.size {
-            Some(size) if taken > size => Err(Error::BodyMismatch(format!(
-                "the body is longer than the announced {size} bytes"
-            ))),
-            Some(size) if ended && taken < size => Err(Error::BodyMismatch(format!(
-                "the body ended after {taken} of the announced {size} bytes"
-            ))),
-            _ => Ok(()),
-        }
     }
 
     async fn commit(
@@ -248,7 +187,7 @@ impl<K: Kv, C: Clock> Put<'_, K, C> {
         segment: Option<Id>,
         content: &[u8],
     ) -> Result<ObjectInfo, Error> {
-        self.check_digest(&digest)?;
+        check_digest(self.options.digest.as_deref(), &digest)?;
         let modified = self.store.clock().wall_ms();
         if modified > self.deadline {
             return Err(past_deadline());
@@ -266,33 +205,12 @@ impl<K: Kv, C: Clock> Put<'_, K, C> {
             segments: segment.into_iter().collect(),
         }
         .finish();
-        let mut value = codec::encode_manifest(&manifest);
-        value.extend_from_slice(content);
-        if value.len() as u64 > self.limits.value_bytes_max {
-            return Err(Error::LimitExceeded(format!(
-                "the manifest has {} bytes; values of this platform hold {}",
-                value.len(),
-                self.limits.value_bytes_max
-            )));
-        }
-        let commit = Commit {
-            manifest: &manifest,
-            value: Bytes::from(value),
-            ttl_seconds: self.options.ttl_seconds,
-            precondition: self.options.precondition.as_ref(),
-        };
+        let against = Against::Any(self.options.precondition.as_ref());
+        let ttl_seconds = self.options.ttl_seconds;
+        let commit = Commit::new(&manifest, content, ttl_seconds, against, &self.limits)?;
         let replaced = self.store.commit(&commit, &self.limits).await?;
         self.store.condemn(&replaced, &self.limits).await;
         Ok(manifest.info)
-    }
-
-    fn check_digest(&self, digest: &Digest) -> Result<(), Error> {
-        match &self.options.digest {
-            Some(announced) if announced.parse() != Ok(*digest) => Err(Error::BodyMismatch(
-                format!("the body has the digest {digest}, not the announced {announced}"),
-            )),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -302,12 +220,22 @@ impl Head {
     }
 }
 
+/// Refuses a body that is not the announced one.
+pub(super) fn check_digest(announced: Option<&str>, digest: &Digest) -> Result<(), Error> {
+    match announced {
+        Some(announced) if announced.parse() != Ok(*digest) => Err(Error::BodyMismatch(format!(
+            "the body has the digest {digest}, not the announced {announced}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn source_failed(why: String) -> Error {
     Error::BodyMismatch(format!("the source of the body failed: {why}"))
 }
 
 /// Refuses options that can never work.
-fn check_options(options: &PutOptions) -> Result<(), Error> {
+pub(super) fn check_options(options: &PutOptions) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::InvalidArgument(why));
     if let Some(digest) = &options.digest
         && digest.parse::<Digest>().is_err()

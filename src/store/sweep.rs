@@ -7,6 +7,8 @@
 //! be cut off anywhere: what it left is found by the next one. [`Segment::fate`] is
 //! the rule; this is the walk over the records.
 
+mod trim;
+
 use futures::StreamExt;
 use futures::stream;
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,7 @@ use crate::error::Error;
 use crate::key::{self, Id, MANIFEST_PREFIX, SEGMENT_PREFIX, UPLOAD_PREFIX};
 use crate::kv::{Condition, Kv, KvLimits, ListedKey, Outcome, SetOptions};
 use crate::limits::{CLOCK_MARGIN_SECONDS, LIST_LIMIT_MAX};
+use crate::manifest::Manifest;
 use crate::object::{ObjectSummary, SweepOptions, SweepReport};
 use crate::pacing;
 use crate::segment::{Fate, Rules, Segment};
@@ -93,7 +96,7 @@ struct Cursor {
     after: Option<String>,
     /// The record of the segment that is being deleted.
     segment: Option<String>,
-    /// How many of its chunks and pages are deleted already.
+    /// How many of the chunks and pages that go are deleted already.
     deleted: u64,
 }
 
@@ -107,6 +110,14 @@ impl From<Error> for Halt {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
+}
+
+/// What lies under an object's key.
+enum Found {
+    Nothing,
+    /// Nobody can tell what it lists.
+    Unreadable,
+    Object(Manifest),
 }
 
 struct Sweep<'a, K, C> {
@@ -216,34 +227,32 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
             return Ok(());
         }
         let key = &listed.key[MANIFEST_PREFIX.len()..];
-        self.manifest_lists(key, None).await?;
+        self.manifest(key).await?;
         Ok(())
     }
 
-    /// Whether the manifest of a key lists a segment; one that has expired lists nothing
-    /// and is deleted. Four operations at most.
-    async fn manifest_lists(&mut self, key: &str, segment: Option<Id>) -> Result<bool, Halt> {
+    /// The manifest of a key; one that has expired is deleted. Four operations at most.
+    async fn manifest(&mut self, key: &str) -> Result<Found, Halt> {
         self.spend(4)?;
         let kv_key = key::manifest(key);
         if self.limits.staleness_ms > 0 {
             // A miss would be remembered, and hide an object that is put now.
             let listed = self.store.kv().list_keys(&kv_key, None, 1).await?;
             if listed.keys.first().is_none_or(|listed| listed.key != kv_key) {
-                return Ok(false);
+                return Ok(Found::Nothing);
             }
         }
-        let Some(stored) = self.store.load_header(key).await? else { return Ok(false) };
-        // Nobody can tell what a manifest lists that cannot be read.
-        let Ok(manifest) = stored.manifest else { return Ok(true) };
+        let Some(stored) = self.store.load_header(key).await? else { return Ok(Found::Nothing) };
+        let Ok(manifest) = stored.manifest else { return Ok(Found::Unreadable) };
         if !self.rules.has_passed(manifest.info.expires) {
-            return Ok(segment.is_some_and(|segment| manifest.segments.contains(&segment)));
+            return Ok(Found::Object(manifest));
         }
         if self.limits.conditional_write
             && (self.dry_run || self.delete_version(&kv_key, stored.version).await?)
         {
             self.report.objects_expired += 1;
         }
-        Ok(false)
+        Ok(Found::Nothing)
     }
 
     async fn segment(&mut self, kv_key: &str, deleted: &mut u64) -> Result<(), Halt> {
@@ -254,10 +263,16 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
             self.spend(3)?;
             let Some(entry) = self.store.kv().get(kv_key, None).await? else { return Ok(()) };
             let Ok(mut record) = Segment::decode(&entry.value) else { return Ok(()) };
-            let live = self.is_live(&record, id).await?;
+            let (live, manifest) = self.is_live(&record, id).await?;
             let fate = record.fate(live, &self.rules);
             match fate {
-                Fate::Keep => return Ok(()),
+                Fate::Keep => {
+                    if let Some(manifest) = manifest {
+                        let found = (kv_key, id, &record, entry.version);
+                        self.trim(found, &manifest, deleted).await?;
+                    }
+                    return Ok(());
+                }
                 Fate::Condemn | Fate::Revive => {
                     let condemned = fate == Fate::Condemn;
                     self.report.segments_condemned += u64::from(condemned);
@@ -282,20 +297,29 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         Ok(())
     }
 
-    async fn is_live(&mut self, record: &Segment, id: Id) -> Result<bool, Halt> {
+    /// Whether an upload or a manifest lists a segment; and the manifest, if that does.
+    async fn is_live(
+        &mut self,
+        record: &Segment,
+        id: Id,
+    ) -> Result<(bool, Option<Manifest>), Halt> {
         if let Some(upload) = record.upload {
             let kv_key = key::upload(&record.key, upload);
             if let Some(entry) = self.store.kv().get(&kv_key, None).await? {
                 match Upload::decode(&entry.value) {
                     // Nobody can tell what it lists.
-                    Err(_) => return Ok(true),
-                    Ok(upload) if upload.is_over(&self.rules) => {}
-                    Ok(upload) if upload.segments.contains(&id) => return Ok(true),
+                    Err(_) => return Ok((true, None)),
+                    Ok(upload) if upload.keeps(id, &self.rules) => return Ok((true, None)),
                     Ok(_) => {}
                 }
             }
         }
-        self.manifest_lists(&record.key, Some(id)).await
+        Ok(match self.manifest(&record.key).await? {
+            // Nobody can tell what it lists.
+            Found::Unreadable => (true, None),
+            Found::Object(manifest) if manifest.segments.contains(&id) => (true, Some(manifest)),
+            Found::Object(_) | Found::Nothing => (false, None),
+        })
     }
 
     /// Writes a record back, if nobody else has meanwhile.
@@ -320,35 +344,42 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         record: &Segment,
         deleted: &mut u64,
     ) -> Result<(), Halt> {
-        let chunks = u64::from(record.chunks_end);
-        let all = chunks + u64::from(record.pages_end.min(key::NUMBER_END));
+        let pages_end = record.pages_end.min(key::NUMBER_END);
+        let chunks = (0..record.chunks_end).map(|number| key::chunk(id, number));
+        let pages = (0..pages_end).map(|number| key::page(id, number));
+        self.delete_all(chunks.chain(pages), deleted).await?;
+        self.spend(1)?;
+        self.store.kv().delete(kv_key).await?;
+        self.report.segments_deleted += 1;
+        Ok(())
+    }
+
+    /// Deletes chunks and pages, those left out of which `deleted` says that they are.
+    async fn delete_all(
+        &mut self,
+        keys: impl Iterator<Item = String>,
+        deleted: &mut u64,
+    ) -> Result<(), Halt> {
+        let mut keys = keys.skip(*deleted as usize);
         let depth = pacing::depth(&self.limits);
-        while *deleted < all {
-            let most = self.left.map_or(u64::MAX, u64::from);
-            let batch = (all - *deleted).min(DELETE_BATCH).min(most);
-            if batch == 0 {
-                return Err(Halt::Spent);
+        loop {
+            let most = self.left.map_or(DELETE_BATCH, |left| DELETE_BATCH.min(left as usize));
+            let batch: Vec<String> = keys.by_ref().take(most.max(1)).collect();
+            if batch.is_empty() {
+                return Ok(());
             }
-            self.spend(batch as u32)?;
-            let keys =
-                (*deleted..*deleted + batch).map(|number| match number.checked_sub(chunks) {
-                    None => key::chunk(id, number as u32),
-                    Some(page) => key::page(id, page as u32),
-                });
+            let count = batch.len() as u64;
+            self.spend(count as u32)?;
             let store = self.store;
-            let mut going = stream::iter(keys)
+            let mut going = stream::iter(batch)
                 .map(|key| async move { store.kv().delete(&key).await })
                 .buffer_unordered(depth);
             while let Some(gone) = going.next().await {
                 gone?;
             }
-            *deleted += batch;
-            self.report.chunks_deleted += batch;
+            *deleted += count;
+            self.report.chunks_deleted += count;
         }
-        self.spend(1)?;
-        self.store.kv().delete(kv_key).await?;
-        self.report.segments_deleted += 1;
-        Ok(())
     }
 
     /// Deletes a value if it is still the one that was read; `false` if it is not.
@@ -364,4 +395,4 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
 }
 
 /// So many chunks are deleted between two looks at what may still be spent.
-const DELETE_BATCH: u64 = 256;
+const DELETE_BATCH: usize = 256;

@@ -38,7 +38,8 @@ impl<K: Kv, C: Clock> Store<K, C> {
             return Ok(report);
         }
         drop(share);
-        let mut walk = Walk::new(&manifest, Span::new(0, manifest.info.size));
+        let span = Span::new(0, manifest.info.size);
+        let mut walk = Walk::new(manifest.nodes.clone(), manifest.segments.clone(), span);
         let mut fetches: FuturesOrdered<LocalBoxFuture<'_, Result<u64, Fault>>> =
             FuturesOrdered::new();
         while let Some(step) = walk.next(self).await {

@@ -9,7 +9,7 @@ use crate::digest::chunk_is;
 use crate::error::Error;
 use crate::key::{self, Id};
 use crate::kv::Kv;
-use crate::manifest::{Manifest, Node, Place, codec};
+use crate::manifest::{Node, Place, codec};
 use crate::range::Span;
 
 /// Why the bytes behind a node cannot be had.
@@ -57,12 +57,13 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// Over all chunks that hold bytes of `span`.
-    pub fn new(manifest: &Manifest, span: Span) -> Self {
+    /// Over all chunks of a list that hold bytes of `span`; chunks and pages lie in
+    /// these segments.
+    pub fn new(nodes: Vec<Node>, segments: Vec<Id>, span: Span) -> Self {
         Self {
-            lists: vec![manifest.nodes.clone().into_iter()],
+            lists: vec![nodes.into_iter()],
             span,
-            segments: manifest.segments.clone(),
+            segments,
             offset: 0,
             index: 0,
         }

@@ -4,16 +4,20 @@
 //! The segment's record is durable before the first chunk that it covers, so
 //! whatever becomes of the write, sweep can find what it left.
 
-use std::future::Future;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures::StreamExt;
-use futures::future::{Either, LocalBoxFuture, select};
+use futures::future::{LocalBoxFuture, select};
 use futures::stream::FuturesUnordered;
 
 use super::Store;
 use super::commit::kv_ttl;
+use super::journal::Journal;
+use super::upload::Held;
 use crate::budget::Share;
 use crate::chunker::Chunk;
 use crate::clock::Clock;
@@ -21,11 +25,12 @@ use crate::digest::{Digest, Tree};
 use crate::error::Error;
 use crate::key::{self, Id, NUMBER_END};
 use crate::kv::{Kv, KvLimits, SetOptions};
-use crate::limits::GRACE_SECONDS_DEFAULT;
+use crate::limits::{APPEND_OPERATIONS, GRACE_SECONDS_DEFAULT, KV_ATTEMPTS};
 use crate::manifest::paging::{ChunkList, FullPage, list_nodes_max};
 use crate::manifest::{Node, Place};
 use crate::pacing;
 use crate::segment::Segment;
+use crate::upload::Upload;
 
 /// A segment being written.
 pub(super) struct SegmentWriter<'a, K, C> {
@@ -35,12 +40,37 @@ pub(super) struct SegmentWriter<'a, K, C> {
     recorded: bool,
     chunks: u32,
     list: ChunkList,
+    /// Of a segment that is the whole object.
     tree: Tree,
-    sets: FuturesUnordered<LocalBoxFuture<'a, Result<(), Error>>>,
+    /// Each gives the number of its set.
+    sets: FuturesUnordered<LocalBoxFuture<'a, Result<u64, Error>>>,
+    /// Sets begun, and what each of those stores that is not behind `settled`; a page
+    /// comes before the chunk that made it full.
+    begun: u64,
+    unsettled: VecDeque<Unsettled>,
+    /// Where an append writes down how far everything before is acknowledged.
+    journal: Option<Journal<'a, K, C>>,
     depth: usize,
     /// Operations that may still be begun, where they are counted.
     operations: Option<u64>,
     ttl_seconds: Option<u32>,
+}
+
+/// A set that was begun.
+struct Unsettled {
+    /// The chunk that it stores; none for a page.
+    chunk: Option<Node>,
+    acknowledged: bool,
+}
+
+/// What an append keeps of an upload: all but a last chunk that it supersedes.
+pub(super) struct Kept {
+    /// The chunks.
+    pub nodes: Vec<Node>,
+    /// The segments they lie in, and their pages.
+    pub segments: Vec<Id>,
+    /// Where they end.
+    pub offset: u64,
 }
 
 /// A segment whose chunks are all acknowledged.
@@ -76,24 +106,76 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             list: ChunkList::new(id, list_nodes_max(limits.value_bytes_max)),
             tree: Tree::default(),
             sets: FuturesUnordered::new(),
+            begun: 0,
+            unsettled: VecDeque::new(),
+            journal: None,
             depth: pacing::depth(limits),
             operations,
             ttl_seconds: kv_ttl(limits, kept),
         }
     }
 
+    /// Begins a segment of an upload, behind what is kept of it.
+    pub fn append(
+        store: &'a Store<K, C>,
+        record: Segment,
+        limits: &KvLimits,
+        held: Held,
+        kept: Kept,
+    ) -> Self {
+        let spare = limits.operations_max;
+        let operations = spare.map(|left| u64::from(left).saturating_sub(APPEND_OPERATIONS));
+        let ttl_seconds = held.upload.options.ttl_seconds;
+        let writer = Self::new(store, record, limits, ttl_seconds, operations);
+        let nodes_max = list_nodes_max(limits.value_bytes_max);
+        let list = ChunkList::resume(writer.id, nodes_max, kept.nodes);
+        let mut segments = kept.segments;
+        segments.push(writer.id);
+        segments.sort_unstable();
+        let journal =
+            Journal::new(store, limits.clone(), held, list.clone(), segments, kept.offset);
+        Self { list, journal: Some(journal), ..writer }
+    }
+
     /// Does `work` while the sets under way go on; ends early with the first of them
     /// that fails.
     pub async fn alongside<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Error> {
         let mut work = pin!(work);
-        loop {
-            if self.sets.is_empty() {
-                return Ok(work.await);
+        poll_fn(|cx| match self.poll_under_way(cx) {
+            Ok(()) => work.as_mut().poll(cx).map(Ok),
+            Err(error) => Poll::Ready(Err(error)),
+        })
+        .await
+    }
+
+    /// Waits until at most so many sets are under way.
+    async fn at_most(&mut self, sets: usize) -> Result<(), Error> {
+        poll_fn(|cx| match self.poll_under_way(cx) {
+            Ok(()) if self.sets.len() > sets => Poll::Pending,
+            ended => Poll::Ready(ended),
+        })
+        .await
+    }
+
+    fn poll_under_way(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        while let Poll::Ready(Some(acknowledged)) = self.sets.poll_next_unpin(cx) {
+            self.acknowledged(acknowledged?);
+        }
+        match &mut self.journal {
+            Some(journal) => journal.poll(cx),
+            None => Ok(()),
+        }
+    }
+
+    fn acknowledged(&mut self, number: u64) {
+        let settled = self.begun - self.unsettled.len() as u64;
+        self.unsettled[(number - settled) as usize].acknowledged = true;
+        while self.unsettled.front().is_some_and(|first| first.acknowledged) {
+            let settled = self.unsettled.pop_front();
+            if let (Some(journal), Some(chunk)) = (&mut self.journal, settled.and_then(|s| s.chunk))
+            {
+                journal.settled(chunk);
             }
-            match select(work.as_mut(), self.sets.next()).await {
-                Either::Left((output, _)) => return Ok(output),
-                Either::Right((acknowledged, _)) => acknowledged.transpose()?,
-            };
         }
     }
 
@@ -112,17 +194,22 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             // be found.
             return Err(past_deadline());
         }
+        if let Some(journal) = &mut self.journal {
+            journal.check_still_ours().await?;
+        }
         self.chunks += 1;
         let length = chunk.bytes.len() as u64;
-        self.tree.push(length, chunk.digest);
-        let place = Place::Chunk { segment: self.id, number };
-        let pages = self.list.push(Node { length, cv: chunk.digest.cv, place });
-        self.cover().await?;
-        self.start_set(key::chunk(self.id, number), chunk.bytes, Some(share)).await?;
-        for FullPage { number, bytes } in pages {
-            self.start_set(key::page(self.id, number), bytes.into(), None).await?;
+        if self.journal.is_none() {
+            self.tree.push(length, chunk.digest);
         }
-        Ok(())
+        let place = Place::Chunk { segment: self.id, number };
+        let node = Node { length, cv: chunk.digest.cv, place };
+        let pages = self.list.push(node);
+        self.cover().await?;
+        for FullPage { number, bytes } in pages {
+            self.start_set(key::page(self.id, number), bytes.into(), None, None).await?;
+        }
+        self.start_set(key::chunk(self.id, number), chunk.bytes, Some(node), Some(share)).await
     }
 
     /// Makes sure that the durable record covers what is about to be written.
@@ -148,18 +235,20 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
         &mut self,
         key: String,
         value: Bytes,
+        chunk: Option<Node>,
         share: Option<Share>,
     ) -> Result<(), Error> {
-        while self.sets.len() >= self.depth {
-            self.sets.next().await.transpose()?;
-        }
+        self.at_most(self.depth - 1).await?;
         self.spend(1)?;
         let store = self.store;
         let options = SetOptions { ttl_seconds: self.ttl_seconds, ..SetOptions::default() };
+        let number = self.begun;
+        self.begun += 1;
+        self.unsettled.push_back(Unsettled { chunk, acknowledged: false });
         self.sets.push(Box::pin(async move {
             let acknowledged = store.kv().set(&key, value, options).await;
             drop(share);
-            acknowledged
+            acknowledged.map(|()| number)
         }));
         Ok(())
     }
@@ -174,17 +263,31 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
         Ok(())
     }
 
-    /// Waits until everything is acknowledged.
+    /// Waits until everything is acknowledged; for a segment that is the whole object.
     pub async fn finish(&mut self) -> Result<WrittenSegment, Error> {
-        while let Some(acknowledged) = self.sets.next().await {
-            acknowledged?;
-        }
+        self.at_most(0).await?;
         let digest = self.tree.root().expect("chunks begin at offset 0");
         let mut nodes = std::mem::replace(&mut self.list, ChunkList::new(self.id, 4)).finish();
         if let [lone] = &mut nodes[..] {
             lone.cv = digest.0;
         }
         Ok(WrittenSegment { id: self.id, nodes, digest })
+    }
+
+    /// Waits until everything is acknowledged and written down, and gives the upload as
+    /// it then stands; of an append.
+    pub async fn finish_append(&mut self) -> Result<Upload, Error> {
+        self.at_most(0).await?;
+        self.journal.take().expect("only an append has one").finish().await
+    }
+
+    /// After a failure: writes down what was acknowledged, as far as that goes.
+    pub async fn salvage(self) {
+        drop(self.sets);
+        if let Some(journal) = self.journal {
+            let patience = pin!(self.store.clock().sleep_ms(KV_ATTEMPTS.timeout_ms));
+            select(pin!(journal.finish()), patience).await;
+        }
     }
 
     /// After a failure: tells sweep that nobody will commit this segment.

@@ -1,0 +1,194 @@
+//! Reading what is still being written: an upload's bytes as its record comes to name
+//! them, until its commit. Each byte is verified as any other.
+
+use super::Store;
+use super::commit::is_generation;
+use super::fetch::{Fetches, Piece};
+use super::seal::manifest_of;
+use super::upload::{Held, status};
+use super::walk::Fault;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::key;
+use crate::kv::Kv;
+use crate::limits::{FOLLOW_POLL_MS, LIST_LIMIT_MAX};
+use crate::object::{ObjectInfo, UploadStatus};
+use crate::range::Span;
+use crate::upload::{State, Upload};
+
+/// An upload on its way out.
+pub struct Follower<K, C> {
+    store: Store<K, C>,
+    name: String,
+    upload: Upload,
+    position: u64,
+    stall_ms: u64,
+    /// When the upload last grew, by the monotonic clock.
+    grew_ms: u64,
+    /// What the record named when it was last read.
+    fetches: Option<Fetches<K, C>>,
+}
+
+impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
+    /// Reads the newest upload under way for a key, from an offset on: what is there,
+    /// then what is added, until its commit.
+    ///
+    /// [`Error::NotFound`] where there is none, [`Error::Unsupported`] where reads can be
+    /// stale.
+    pub async fn follow(
+        &self,
+        key: &str,
+        start: u64,
+        stall_seconds: u32,
+    ) -> Result<(UploadStatus, Follower<K, C>), Error> {
+        let limits = self.limits();
+        self.check_key(key, &limits)?;
+        if limits.staleness_ms > 0 {
+            return Err(Error::Unsupported(
+                "reads of this platform may be old, so nobody can follow a write; read the object when it is committed".to_string(),
+            ));
+        }
+        let (name, Held { upload, .. }) = self.newest_upload(key).await?.ok_or(Error::NotFound)?;
+        let status = status(&upload);
+        let follower = Follower {
+            store: self.clone(),
+            name,
+            upload,
+            position: start,
+            stall_ms: 1000 * u64::from(stall_seconds),
+            grew_ms: self.clock().monotonic_ns() / 1_000_000,
+            fetches: None,
+        };
+        Ok((status, follower))
+    }
+
+    /// The upload for a key that was begun last, of those that are not committed yet.
+    async fn newest_upload(&self, key: &str) -> Result<Option<(String, Held)>, Error> {
+        let limits = self.limits();
+        let prefix = key::uploads_of(key);
+        let mut names = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = self.kv().list_keys(&prefix, cursor.as_deref(), LIST_LIMIT_MAX).await?;
+            names.extend(page.keys.iter().map(|listed| key::upload_name(&listed.key)));
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        // Names sort by the time of their beginning.
+        for name in names.into_iter().rev() {
+            match self.load_upload(&name, &limits).await {
+                Ok(held) if matches!(held.upload.state, State::Open | State::Sealed(_)) => {
+                    return Ok(Some((name, held)));
+                }
+                Ok(_) | Err(Error::NotFound | Error::Corrupt(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
+    /// The next bytes; the object when it is committed and all of it has been given out.
+    ///
+    /// [`Error::NotFound`] when the upload is aborted or past its deadline,
+    /// [`Error::Unavailable`] when it has not grown for the stall time,
+    /// [`Error::RangeNotSatisfiable`] when it ends before the offset.
+    pub async fn next(&mut self) -> Result<Followed, Error> {
+        loop {
+            if let Some(fetches) = &mut self.fetches {
+                match fetches.next().await {
+                    Some(Ok(piece)) => {
+                        self.position += piece.bytes.len() as u64;
+                        return Ok(Followed::Piece(piece));
+                    }
+                    Some(Err(fault)) => self.look_after(fault).await?,
+                    None => {}
+                }
+                self.fetches = None;
+            }
+            let Upload { offset, nodes, segments, .. } = &self.upload;
+            if *offset > self.position {
+                let span = Span::new(self.position, *offset);
+                let (nodes, segments) = (nodes.clone(), segments.clone());
+                self.fetches = Some(Fetches::of_upload(&self.store, nodes, segments, span));
+                continue;
+            }
+            if let Some(info) = self.committed().await? {
+                return match self.position > info.size {
+                    true => Err(Error::RangeNotSatisfiable(info.size)),
+                    false => Ok(Followed::Committed(info)),
+                };
+            }
+            let still_ms = self.now_ms() - self.grew_ms;
+            if still_ms >= self.stall_ms {
+                return Err(Error::Unavailable(
+                    format!(
+                        "the upload stands at byte {offset} and has not grown for {} s; its writer may be gone",
+                        still_ms / 1000
+                    ),
+                    None,
+                ));
+            }
+            self.store.clock().sleep_ms(FOLLOW_POLL_MS).await;
+            self.look().await?;
+        }
+    }
+
+    /// Reads the record again. One that is gone after it was sealed may have been
+    /// committed.
+    async fn look(&mut self) -> Result<(), Error> {
+        let held = match self.store.load_upload(&self.name, &self.store.limits()).await {
+            Ok(held) => held,
+            Err(Error::NotFound) if self.committed().await?.is_some() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if held.upload.offset > self.upload.offset {
+            self.grew_ms = self.now_ms();
+        }
+        self.upload = held.upload;
+        Ok(())
+    }
+
+    /// After a fault: the chunk may have been superseded and swept since the record was
+    /// read; then the record now names another.
+    async fn look_after(&mut self, fault: Fault) -> Result<(), Error> {
+        if let Fault::Failed(error) = fault {
+            return Err(error);
+        }
+        let before = self.upload.clone();
+        self.look().await?;
+        if self.upload == before {
+            let key = &self.upload.key;
+            let what = fault.describe();
+            return Err(Error::Corrupt(format!("the upload for {key:?} cannot be read: {what}")));
+        }
+        Ok(())
+    }
+
+    /// The object, if it has been committed.
+    async fn committed(&self) -> Result<Option<ObjectInfo>, Error> {
+        let Some(seal) = self.upload.seal() else { return Ok(None) };
+        let info = manifest_of(&self.upload, seal)?.info;
+        if matches!(self.upload.state, State::Committed(_)) {
+            return Ok(Some(info));
+        }
+        let stored = self.store.load_header(&info.key).await?;
+        Ok(is_generation(&stored, &info.generation).then_some(info))
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.store.clock().monotonic_ns() / 1_000_000
+    }
+}
+
+/// What comes next of an upload that is followed.
+#[derive(Debug)]
+pub enum Followed {
+    /// Bytes, at least one.
+    Piece(Piece),
+    /// It has been committed as this, and there are no more.
+    Committed(ObjectInfo),
+}

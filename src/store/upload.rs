@@ -1,0 +1,329 @@
+//! Uploads: objects written in several calls, by whoever comes along. What has been
+//! accepted is in the upload's record, so any instance over the same kv can go on.
+//!
+//! A record is replaced only by whoever knows what it replaces. It is recognised by its
+//! first [`FRAME_BYTES`] bytes, which hold a checksum of all of it.
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream;
+
+use super::commit::kv_ttl;
+use super::load::check_precondition;
+use super::put::check_options;
+use super::walk::{Fault, Step};
+use super::{Store, check_write_precondition};
+use crate::attempt::Failure;
+use crate::clock::Clock;
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::key::{self, Id, UPLOAD_PREFIX};
+use crate::kv::{Condition, Kv, KvLimits, Outcome, SetOptions};
+use crate::limits::{
+    CLOCK_MARGIN_SECONDS, COMMIT_ATTEMPTS, DEADLINE_SECONDS_DEFAULT, GRACE_SECONDS_DEFAULT,
+    KV_ATTEMPTS, LIST_LIMIT_MAX, SEAL_BYTES,
+};
+use crate::object::{PutOptions, UploadPage, UploadStatus};
+use crate::pacing;
+use crate::plan::Plan;
+use crate::range::Span;
+use crate::record::{FRAME_BYTES, HEADER_BYTES_MAX};
+use crate::upload::{State, StoredOptions, Upload};
+
+/// An upload as kv has it, as far as we know.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    /// Where it lies.
+    pub kv_key: String,
+    /// What it says.
+    pub upload: Upload,
+    /// Its first bytes, which no other record shares.
+    mark: Bytes,
+    /// Its kv version, if it was read since it was last set.
+    version: Option<String>,
+}
+
+impl Held {
+    fn new(kv_key: String, upload: Upload, value: &Bytes, version: Option<String>) -> Self {
+        Self { kv_key, upload, mark: mark(value), version }
+    }
+}
+
+fn mark(value: &Bytes) -> Bytes {
+    value.slice(..value.len().min(FRAME_BYTES))
+}
+
+impl<K: Kv, C: Clock> Store<K, C> {
+    /// Opens an upload and names it.
+    ///
+    /// Options are refused as by `put`. Whatever its size, an upload is stored in chunks.
+    pub async fn begin(&self, key: &str, options: &PutOptions) -> Result<String, Error> {
+        let limits = self.limits();
+        self.check_key(key, &limits)?;
+        check_options(options)?;
+        check_write_precondition(options.precondition.as_ref(), &limits)?;
+        Plan::new(options.size, &limits, options.chunk_bytes_max)?;
+        if options.precondition.is_some() {
+            let stored = self.load_header(key).await?;
+            check_precondition(options.precondition.as_ref(), self.current(key, &stored)?)?;
+        }
+        let started = self.clock().wall_ms();
+        let seconds = options.deadline_seconds.unwrap_or(DEADLINE_SECONDS_DEFAULT);
+        let upload = Upload {
+            key: key.to_string(),
+            upload: Id::begun_at(started, self.clock().random()),
+            options: StoredOptions {
+                size: options.size,
+                digest: options.digest.clone(),
+                content_type: options.content_type.clone(),
+                metadata: options.metadata.clone(),
+                ttl_seconds: options.ttl_seconds,
+                precondition: options.precondition.clone(),
+                chunk_bytes_max: options.chunk_bytes_max,
+            },
+            started,
+            deadline: started + 1000 * u64::from(seconds),
+            offset: 0,
+            segments: Vec::new(),
+            nodes: Vec::new(),
+            state: State::Open,
+        };
+        let kv_key = key::upload(key, upload.upload);
+        let value = encode(&upload, &limits)?;
+        self.kv().set(&kv_key, value, self.record_options(&upload, &limits)).await?;
+        Ok(key::upload_name(&kv_key))
+    }
+
+    /// How an upload stands.
+    ///
+    /// [`Error::NotFound`] where there is none that can be gone on with or has been
+    /// committed.
+    pub async fn status(&self, name: &str) -> Result<UploadStatus, Error> {
+        let held = self.load_upload(name, &self.limits()).await?;
+        let mut status = status(&held.upload);
+        if status.digest.is_none() {
+            status.digest = Some(self.digest_of_upload(&held.upload).await?.to_string());
+        }
+        Ok(status)
+    }
+
+    /// Discards an upload. One that is being committed cannot be.
+    pub async fn abort(&self, name: &str) -> Result<(), Error> {
+        let limits = self.limits();
+        for _ in 0..COMMIT_ATTEMPTS {
+            let held = self.load_upload(name, &limits).await?;
+            if held.upload.state != State::Open {
+                return Err(Error::InvalidArgument(
+                    "the upload is complete: commit it, or delete the object that it became".into(),
+                ));
+            }
+            let aborted = Upload { state: State::Aborted, ..held.upload.clone() };
+            if let Some(held) = self.replace_upload(&held, aborted, &limits).await? {
+                self.condemn(&held.upload.segments, &limits).await;
+                return Ok(());
+            }
+        }
+        Err(busy())
+    }
+
+    /// Uploads under way for keys with a prefix, in no order. A page may be short, even
+    /// empty, and still have a cursor.
+    pub async fn list_uploads(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<UploadPage, Error> {
+        if limit == 0 || limit > LIST_LIMIT_MAX {
+            return Err(Error::InvalidArgument(format!(
+                "a page of {limit} is not possible; ask for 1 to {LIST_LIMIT_MAX}"
+            )));
+        }
+        let limits = self.limits();
+        let page = self.kv().list_keys(UPLOAD_PREFIX, cursor, limit).await?;
+        let names = page.keys.iter().map(|listed| key::upload_name(&listed.key));
+        let uploads = stream::iter(names)
+            .map(|name| async { self.load_upload(&name, &limits).await.map(|held| (name, held)) })
+            .buffered(pacing::depth(&limits))
+            // What is over, or cannot be read, is not under way.
+            .filter_map(async |loaded| loaded.ok())
+            .filter(|(_, held)| {
+                let under_way = matches!(held.upload.state, State::Open | State::Sealed(_));
+                std::future::ready(under_way && held.upload.key.starts_with(prefix))
+            })
+            .map(|(name, held)| (name, status(&held.upload)))
+            .collect()
+            .await;
+        Ok(UploadPage { uploads, cursor: page.cursor })
+    }
+
+    /// Reads the record of an upload that is not aborted and not past its deadline.
+    pub(super) async fn load_upload(&self, name: &str, limits: &KvLimits) -> Result<Held, Error> {
+        let (kv_key, id) = key::named_upload(name)?;
+        let Some(entry) = self.kv().get(&kv_key, None).await? else {
+            let lately = u64::from(limits.staleness_ms) + 1000 * CLOCK_MARGIN_SECONDS;
+            let age_ms = self.clock().wall_ms().saturating_sub(id.began());
+            if limits.staleness_ms > 0 && age_ms < lately {
+                return Err(Error::Unavailable(
+                    "there is no such upload, or it cannot be seen yet".to_string(),
+                    Some(u64::from(limits.staleness_ms)),
+                ));
+            }
+            return Err(Error::NotFound);
+        };
+        let damaged = |why| Error::Corrupt(format!("the upload {name} cannot be read: {why}"));
+        let upload = Upload::decode(&entry.value).map_err(damaged)?;
+        if upload.upload != id || key::upload(&upload.key, id) != kv_key {
+            return Err(damaged("its record is the one of another".to_string()));
+        }
+        if upload.state == State::Aborted || self.clock().wall_ms() > upload.deadline {
+            return Err(Error::NotFound);
+        }
+        Ok(Held::new(kv_key, upload, &entry.value, entry.version))
+    }
+
+    /// Replaces the record of an upload, durably. `None` if it is not the one that was
+    /// held any more.
+    pub(super) async fn replace_upload(
+        &self,
+        held: &Held,
+        next: Upload,
+        limits: &KvLimits,
+    ) -> Result<Option<Held>, Error> {
+        let value = encode(&next, limits)?;
+        let after = Held::new(held.kv_key.clone(), next, &value, None);
+        let options = self.record_options(&after.upload, limits);
+        let mut version = held.version.clone();
+        for attempt in 1..=KV_ATTEMPTS.attempts_max {
+            if limits.conditional_write && version.is_none()
+                || !limits.conditional_write && limits.staleness_ms == 0
+            {
+                match self.look(&held.kv_key, limits).await? {
+                    Some((there, _)) if there == after.mark => return Ok(Some(after)),
+                    Some((there, found)) if there == held.mark => version = found,
+                    _ => return Ok(None),
+                }
+            }
+            let condition = version.take().map(Condition::VersionIs);
+            let options = SetOptions { condition, ..options.clone() };
+            match self.kv().set_if(&held.kv_key, value.clone(), options).await {
+                Ok(Outcome::Done) => return Ok(Some(after)),
+                // Somebody else was first, or an attempt of ours with a lost answer.
+                Ok(Outcome::Stale) => {}
+                Err(Failure::Definite(error)) => return Err(error),
+                Err(Failure::Ambiguous(why)) if attempt == KV_ATTEMPTS.attempts_max => {
+                    return Err(Error::Unavailable(why, None));
+                }
+                Err(Failure::Ambiguous(_)) => {
+                    self.kv().back_off(attempt).await;
+                    if !limits.conditional_write {
+                        // What landed late would take back what came after.
+                        self.clock().sleep_ms(u64::from(limits.write_lag_ms_max)).await;
+                    }
+                }
+            }
+        }
+        Err(busy())
+    }
+
+    /// Whether the record of an upload is still the one that was held. Where reads can be
+    /// stale nobody can tell.
+    pub(super) async fn is_still(&self, held: &Held, limits: &KvLimits) -> Result<bool, Error> {
+        if limits.staleness_ms > 0 {
+            return Ok(true);
+        }
+        Ok(self.look(&held.kv_key, limits).await?.is_some_and(|(there, _)| there == held.mark))
+    }
+
+    /// The mark of the record that is there, and its version.
+    async fn look(
+        &self,
+        kv_key: &str,
+        limits: &KvLimits,
+    ) -> Result<Option<(Bytes, Option<String>)>, Error> {
+        let part = limits.ranged_get.then(|| Span::new(0, FRAME_BYTES as u64));
+        let entry = self.kv().get(kv_key, part).await?;
+        Ok(entry.map(|entry| (mark(&entry.value), entry.version)))
+    }
+
+    fn record_options(&self, upload: &Upload, limits: &KvLimits) -> SetOptions {
+        let left = upload.deadline.saturating_sub(self.clock().wall_ms()) / 1000;
+        SetOptions {
+            ttl_seconds: kv_ttl(limits, Some(left + u64::from(GRACE_SECONDS_DEFAULT))),
+            // That it was committed is told by the manifest as well.
+            durable: !matches!(upload.state, State::Committed(_)),
+            ..SetOptions::default()
+        }
+    }
+
+    /// The digest of what has been accepted.
+    pub(super) async fn digest_of_upload(&self, upload: &Upload) -> Result<Digest, Error> {
+        if let Some(digest) = upload.digest() {
+            return Ok(digest);
+        }
+        let bytes = self.chunk_of_upload(upload, 0).await?;
+        Ok(Digest::of(&bytes))
+    }
+
+    /// The bytes of a chunk of an upload: of this node.
+    pub(super) async fn chunk_of_upload(
+        &self,
+        upload: &Upload,
+        index: usize,
+    ) -> Result<Bytes, Error> {
+        let before = &upload.nodes[..index];
+        let step = Step {
+            offset: before.iter().map(|node| node.length).sum(),
+            index: before.iter().map(|node| u64::from(node.chunks())).sum(),
+            node: upload.nodes[index],
+        };
+        // When it was written is not known; it may have been just now.
+        self.fetch_patiently(step, false, self.clock().wall_ms()).await.map_err(|fault| match fault
+        {
+            Fault::Failed(error) => error,
+            Fault::Missing(_) if self.limits().staleness_ms > 0 => {
+                let wait_ms = u64::from(self.limits().staleness_ms);
+                Error::Unavailable(fault.describe(), Some(wait_ms))
+            }
+            fault => Error::Corrupt(format!(
+                "the upload for {:?} cannot be gone on with: {}",
+                upload.key,
+                fault.describe()
+            )),
+        })
+    }
+}
+
+/// The stored form, if the manifest that it becomes still fits in a value.
+fn encode(upload: &Upload, limits: &KvLimits) -> Result<Bytes, Error> {
+    let bytes_max = limits.value_bytes_max.min(HEADER_BYTES_MAX as u64) - SEAL_BYTES;
+    let segments_bytes = 40 * upload.segments.len() as u64;
+    // Looked at first: a header of any size cannot be framed.
+    if segments_bytes < bytes_max {
+        let value = upload.encode();
+        if value.len() as u64 <= bytes_max {
+            return Ok(Bytes::from(value));
+        }
+    }
+    Err(Error::LimitExceeded(format!(
+        "the record of the upload is full with {} appends; commit it, or begin anew with larger ones",
+        upload.segments.len()
+    )))
+}
+
+/// What callers see of an upload.
+pub(super) fn status(upload: &Upload) -> UploadStatus {
+    UploadStatus {
+        key: upload.key.clone(),
+        offset: upload.offset,
+        size: upload.options.size,
+        digest: upload.digest().map(|digest| digest.to_string()),
+        started: upload.started,
+        deadline: upload.deadline,
+        sealed: upload.seal().is_some(),
+    }
+}
+
+pub(super) fn busy() -> Error {
+    Error::Unavailable("others keep changing this upload; try again".into(), None)
+}
