@@ -2,8 +2,11 @@
 //! others write at the same moment, or the platform cannot do everything.
 
 mod committing;
+mod following;
+mod interrupted;
 mod platforms;
 mod reading;
 mod scripted;
 mod sweeping;
+mod uploading;
 mod writing;

@@ -294,9 +294,10 @@ impl<K: Kv, C: Clock> Store<K, C> {
     }
 }
 
-/// The stored form, if the manifest that it becomes still fits in a value.
+/// The stored form, if the seal and the manifest that it becomes still fit in a value.
 fn encode(upload: &Upload, limits: &KvLimits) -> Result<Bytes, Error> {
-    let bytes_max = limits.value_bytes_max.min(HEADER_BYTES_MAX as u64) - SEAL_BYTES;
+    let seal_bytes = if upload.state == State::Open { SEAL_BYTES } else { 0 };
+    let bytes_max = limits.value_bytes_max.min(HEADER_BYTES_MAX as u64) - seal_bytes;
     let segments_bytes = 40 * upload.segments.len() as u64;
     // Looked at first: a header of any size cannot be framed.
     if segments_bytes < bytes_max {

@@ -14,7 +14,7 @@ use crate::body::{SliceSource, Source};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::kv::{Condition, Entry, KeyPage, Kv, KvError, KvLimits, ListedKey, Outcome, SetOptions};
-use crate::object::{GetOptions, ObjectInfo, PutOptions};
+use crate::object::{GetOptions, ObjectInfo, PutOptions, UploadStatus};
 use crate::range::Span;
 use crate::store::Store;
 
@@ -333,4 +333,25 @@ pub fn chunked() -> PutOptions {
 /// Bytes that differ from each other.
 pub fn content(size: usize) -> Vec<u8> {
     (0..size).map(|i| (i * 13 + i / 256) as u8).collect()
+}
+
+/// Uploads, as their callers use them.
+impl Bed {
+    /// Opens an upload in chunks of 64 KiB.
+    pub fn begin(&self, key: &str) -> String {
+        block_on(self.store.begin(key, &chunked())).unwrap()
+    }
+
+    pub fn append(&self, name: &str, offset: u64, bytes: &[u8]) -> Result<UploadStatus, Error> {
+        block_on(self.store.append(name, offset, SliceSource::new(bytes, 10_000)))
+    }
+
+    pub fn commit(&self, name: &str) -> Result<ObjectInfo, Error> {
+        block_on(self.store.commit_upload(name))
+    }
+
+    /// Where an upload stands.
+    pub fn offset(&self, name: &str) -> u64 {
+        block_on(self.store.status(name)).unwrap().offset
+    }
 }

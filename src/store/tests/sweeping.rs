@@ -17,16 +17,16 @@ use crate::segment::Segment;
 const HOUR_MS: u64 = 3_600_000;
 
 /// Everything at once, while nothing else happens.
-fn at_once() -> SweepOptions {
+pub fn at_once() -> SweepOptions {
     SweepOptions { grace_seconds: 0, no_writers: true, ..SweepOptions::default() }
 }
 
 impl Bed {
-    fn sweep(&self, options: &SweepOptions) -> SweepReport {
+    pub fn sweep(&self, options: &SweepOptions) -> SweepReport {
         block_on(self.store.sweep(options)).unwrap()
     }
 
-    fn later(&self, ms: u64) {
+    pub fn later(&self, ms: u64) {
         self.clock.ms.set(self.clock.ms.get() + ms);
     }
 
@@ -43,15 +43,30 @@ impl Bed {
             let (manifest, _) = codec::decode_manifest(&value).unwrap();
             needed.insert(kv_key);
             needed.extend(manifest.segments.iter().map(|id| key::segment(*id)));
-            needed.extend(manifest.nodes.iter().map(|node| match node.place {
-                Place::Chunk { segment, number } => key::chunk(segment, number),
-                Place::Page { .. } => panic!("the objects of these tests have no pages"),
-            }));
+            let mut lists = vec![(0, manifest.nodes.clone())];
+            while let Some((mut offset, nodes)) = lists.pop() {
+                for node in nodes {
+                    match node.place {
+                        Place::Chunk { segment, number } => {
+                            needed.insert(key::chunk(segment, number));
+                        }
+                        Place::Page { segment, number, .. } => {
+                            let page = key::page(segment, number);
+                            let value = self.kv.values.borrow()[&page].0.clone();
+                            let segments = &manifest.segments;
+                            let below = codec::decode_page(&value, &node, offset, segments);
+                            lists.push((offset, below.unwrap()));
+                            needed.insert(page);
+                        }
+                    }
+                    offset += node.length;
+                }
+            }
         }
         needed
     }
 
-    fn assert_exact(&self, when: &str) {
+    pub fn assert_exact(&self, when: &str) {
         let there: BTreeSet<String> = self.kv.keys("").into_iter().collect();
         assert_eq!(there, self.needed(), "{when}");
     }
@@ -270,7 +285,7 @@ fn bad_options_are_refused() {
 
 /// Runs `work` on a store that dies at its kv operation number `at`, counted from 0:
 /// nothing that comes after it takes effect. Gives whether it came that far.
-fn crashed_at(bed: &Bed, at: usize, work: impl FnOnce(&Bed)) -> bool {
+pub fn crashed_at(bed: &Bed, at: usize, work: impl FnOnce(&Bed)) -> bool {
     let begun = bed.kv.asked.borrow().len();
     let mut count = 0;
     bed.kv.rule(move |_| {
@@ -283,7 +298,7 @@ fn crashed_at(bed: &Bed, at: usize, work: impl FnOnce(&Bed)) -> bool {
     reached
 }
 
-type Work = fn(&Bed);
+pub type Work = fn(&Bed);
 
 /// Every operation that writes, and every kv operation of each: after a crash there,
 /// the object is the old one or the new one, and a sweep leaves exactly what it needs.
