@@ -1,0 +1,1 @@
+//! The rules of HTTP, by what is sent and what comes back.
