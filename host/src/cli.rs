@@ -14,6 +14,7 @@ mod put;
 mod range;
 mod sweep;
 mod transfer;
+mod uploads;
 mod verify;
 
 use std::process::ExitCode;
@@ -52,8 +53,11 @@ pub fn main() -> ExitCode {
         tokio::select! {
             ended = run(args, &output) => ended,
             // What was being written is given up as after any failure: no object, no
-            // file under the final name, no temporary one.
-            code = interruption() => Ok(ExitCode::from(code)),
+            // file under the final name; only what can be gone on with is kept.
+            code = interruption() => {
+                output.interrupted();
+                Ok(ExitCode::from(code))
+            }
         }
     });
     ended.unwrap_or_else(|failure| output.fail(&failure))
@@ -95,6 +99,7 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         Command::List(list) => list::run(&store, list, output).await,
         Command::Delete { keys } => delete::run(&store, &keys, output).await,
         Command::Verify(verify) => verify::run(&store, verify, output).await,
+        Command::Uploads { command } => uploads::run(&store, command, output).await,
         Command::Sweep(sweep) => sweep::run(&store, &sweep, output).await,
         Command::Copy(_) | Command::Completions { .. } => unreachable!("handled above"),
     }

@@ -1,5 +1,7 @@
 //! A store to use from Rust: the component's interfaces as async functions.
 
+pub(crate) mod uploads;
+
 use std::sync::{Arc, Mutex};
 
 use chunk_store::kv::KvLimits;
@@ -126,10 +128,10 @@ impl ChunkStore {
                     Ok(got) => got,
                     Err(error) => return Ok(Err(error)),
                 };
-                let (sender, pieces) = ObjectReader::channel();
+                let (taken, pieces) = Taken::channel();
                 let (ended, end_taken) = oneshot::channel();
                 accessor.with(|mut store| {
-                    stream.pipe(&mut store, Taken(sender))?;
+                    stream.pipe(&mut store, taken)?;
                     end.pipe(&mut store, TakenEnd(Some(ended)))
                 })?;
                 let opened: Opened = (content.into(), pieces, end_taken);

@@ -11,10 +11,10 @@ use super::Store;
 use super::walk::{Fault, Step, Walk};
 use crate::budget::Share;
 use crate::clock::Clock;
+use crate::key::Id;
 use crate::kv::{Kv, KvLimits};
 use crate::limits::{CLOCK_MARGIN_SECONDS, KV_ATTEMPTS};
 use crate::manifest::{Manifest, Node};
-use crate::key::Id;
 use crate::pacing;
 use crate::range::Span;
 
