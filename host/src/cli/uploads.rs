@@ -52,10 +52,7 @@ pub async fn newest(store: &ChunkStore, key: &str) -> Result<Option<String>, Err
     Ok(uploads.max_by_key(|(_, status)| status.started).map(|(name, _)| name))
 }
 
-async fn all(
-    store: &ChunkStore,
-    prefix: &str,
-) -> Result<Vec<(String, UploadStatus)>, Error> {
+async fn all(store: &ChunkStore, prefix: &str) -> Result<Vec<(String, UploadStatus)>, Error> {
     let mut uploads = Vec::new();
     let mut cursor = None;
     loop {
@@ -80,7 +77,9 @@ async fn named(store: &ChunkStore, upload: &str) -> Result<String, Failure> {
 fn no_upload(upload: &str, error: Error) -> Failure {
     match error {
         Error::Store(StoreError::NotFound) => Failure {
-            message: format!("{upload:?}: no upload of that name, and none for that key, is under way"),
+            message: format!(
+                "{upload:?}: no upload of that name, and none for that key, is under way"
+            ),
             ..error.into()
         },
         error => Failure::of(upload, error),
@@ -121,7 +120,12 @@ fn list_one(name: &str, status: &UploadStatus, output: &Output) {
     if output.json {
         return output.json(&Named { upload: name, status });
     }
-    output.line(&format!("{:>24}  {}  {}  {name}", reached(status), time(status.started), status.key));
+    output.line(&format!(
+        "{:>24}  {}  {}  {name}",
+        reached(status),
+        time(status.started),
+        status.key
+    ));
 }
 
 fn describe(name: &str, status: &UploadStatus, output: &Output) {

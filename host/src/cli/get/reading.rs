@@ -56,7 +56,10 @@ impl Reading {
             };
             let failure = Failure::of(&get.key, error);
             return Err(match followed {
-                true => Failure { message: format!("{}, and none is being written", failure.message), ..failure },
+                true => Failure {
+                    message: format!("{}, and none is being written", failure.message),
+                    ..failure
+                },
                 false => failure,
             });
         }
