@@ -19,6 +19,7 @@ mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,6 +33,9 @@ use chunk_store_host::kv::{self, Backend};
 
 /// A process that a signal ended has this exit code, plus the signal's number.
 const SIGNALLED: u8 = 128;
+
+/// How long the end of the process waits for what a failed command had begun.
+const SHUT_DOWN: Duration = Duration::from_secs(2);
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -88,19 +92,29 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
     }
     let creates = matches!(args.command, Command::Put(_));
     let store = open(&args.kv, args.namespace.as_deref(), creates, output).await?;
-    match args.command {
-        Command::Put(put) => put::run(&store, put, output).await,
-        Command::Get(get) => get::run(&store, get, output).await,
+    let ended = run_on(&store, args.command, output).await;
+    store.shut_down(SHUT_DOWN).await;
+    ended
+}
+
+async fn run_on(
+    store: &ChunkStore,
+    command: Command,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Put(put) => put::run(store, put, output).await,
+        Command::Get(get) => get::run(store, get, output).await,
         Command::Head { key } => {
             let info = store.head(&key, None).await.map_err(|e| Failure::of(&key, e))?;
             output.object(&info);
             Ok(ExitCode::SUCCESS)
         }
-        Command::List(list) => list::run(&store, list, output).await,
-        Command::Delete { keys } => delete::run(&store, &keys, output).await,
-        Command::Verify(verify) => verify::run(&store, verify, output).await,
-        Command::Uploads { command } => uploads::run(&store, command, output).await,
-        Command::Sweep(sweep) => sweep::run(&store, &sweep, output).await,
+        Command::List(list) => list::run(store, list, output).await,
+        Command::Delete { keys } => delete::run(store, &keys, output).await,
+        Command::Verify(verify) => verify::run(store, verify, output).await,
+        Command::Uploads { command } => uploads::run(store, command, output).await,
+        Command::Sweep(sweep) => sweep::run(store, &sweep, output).await,
         Command::Copy(_) | Command::Completions { .. } => unreachable!("handled above"),
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod uploads;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chunk_store::kv::KvLimits;
 use chunk_store::object::{
@@ -57,6 +58,16 @@ impl ChunkStore {
         crate::engine::compiled()?;
         let memory = GuestMemory::new(config.guest_memory_bytes_max);
         Ok(Self { shared: Arc::new(Shared { backend, memory, instance: Mutex::new(None) }) })
+    }
+
+    /// Waits until what failed operations had begun is over, at most for so long: a
+    /// program that ends before may leave values behind that are half written, and nothing
+    /// removes those for an hour. Other clones of this store are not waited for.
+    pub async fn shut_down(self, patience: Duration) {
+        let instance = self.shared.instance.lock().expect("never held across a panic").take();
+        if let Some(instance) = instance {
+            let _ = tokio::time::timeout(patience, instance.ended()).await;
+        }
     }
 
     /// The most memory that an instance of this store has had, in bytes.

@@ -103,6 +103,10 @@ pub enum Command {
     /// Read every chunk of objects and check it
     Verify(Verify),
     /// Writes that are under way, or were interrupted
+    #[command(after_help = "Examples:
+  chunk-store uploads list
+  chunk-store uploads show film.mp4
+  chunk-store uploads abort film.mp4")]
     Uploads {
         /// What to do with them
         #[command(subcommand)]
@@ -121,15 +125,16 @@ pub enum Command {
 
 /// Arguments of `put`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+A file of 64 MiB or more is stored as an upload: what has arrived is kept for 24 hours when the \
+command is interrupted, and --resume goes on from there.
+
+Examples:
   chunk-store put film.mp4 films/film.mp4
   curl -s https://example.org/data | chunk-store put - data --ttl 1h
   chunk-store put report.pdf --meta author=Ann --if-absent
   chunk-store put film.mp4 --resume            go on after an interruption
-  ffmpeg ... -f mpegts - | chunk-store put - live.ts --live
-
-A file of 64 MiB or more is stored as an upload: what has arrived is kept when the command is \
-interrupted (for 24 hours), and --resume goes on from there.")]
+  ffmpeg ... -f mpegts - | chunk-store put - live.ts --live")]
 pub struct Put {
     /// The file, or - for standard input
     pub file: PathBuf,
@@ -165,15 +170,16 @@ pub struct Put {
 
 /// Arguments of `get`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+Of an object of 64 MiB or more, what has been written to FILE is kept beside it (as .FILE.*.part) \
+when the command is interrupted, and --resume goes on from there.
+
+Examples:
   chunk-store get film.mp4 -o film.mp4
   chunk-store get film.mp4 --range 0-65535 | file -
   chunk-store get film.mp4 --range -1000000 -o tail.bin
   chunk-store get film.mp4 -o film.mp4 --resume       go on after an interruption
-  chunk-store get live.ts --follow | ffplay -         while it is being written
-
-Of an object of 64 MiB or more, what has been written to FILE is kept beside it (as .FILE.*.part) when \
-the command is interrupted, and --resume goes on from there.")]
+  chunk-store get live.ts --follow | ffplay -         while it is being written")]
 pub struct Get {
     /// The object
     pub key: String,
