@@ -59,7 +59,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             (Some(size), _) => *offset == size,
             (None, None) => false,
             (None, announced) => {
-                let digest = self.digest_of_upload(&held.upload).await?;
+                let digest = self.digest_of_upload(&held, limits).await?;
                 check_digest(announced.as_deref(), &digest).is_ok()
             }
         };
@@ -78,7 +78,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             return Ok(None);
         }
         feed::check_size(held.upload.offset, options.size, true)?;
-        let digest = self.digest_of_upload(&held.upload).await?;
+        let digest = self.digest_of_upload(held, limits).await?;
         check_digest(options.digest.as_deref(), &digest)?;
         let replaces = match limits.conditional_write {
             false => None,
