@@ -32,7 +32,6 @@ impl Client {
             Err(error) => panic!("{key}, followed: {error:?}"),
         };
         assert!(self.store.limits().staleness_ms == 0, "what is followed may be stale");
-        let upload = self.followed(&status);
         let mut followed = Vec::new();
         let ended = loop {
             match follower.next().await {
@@ -40,8 +39,8 @@ impl Client {
                     let (bytes, _share) = piece.into_parts();
                     let at = start + followed.len() as u64;
                     followed.extend_from_slice(&bytes);
-                    let upload = upload.as_ref().expect("nobody knows where to add to it");
-                    upload.saw(at, bytes);
+                    let upload = self.followed(&status);
+                    upload.expect("nobody knows where to add to it").saw(at, bytes);
                     let pause_ms = self.pace.reading_ms(&mut self.random);
                     sleep(Duration::from_millis(pause_ms)).await;
                 }
@@ -49,6 +48,7 @@ impl Client {
                 Err(error) => break Err(error),
             }
         };
+        let upload = self.followed(&status);
         self.history.note(|| {
             let number = upload.as_ref().map(|upload| upload.number);
             let (name, count) = (self.name, followed.len());

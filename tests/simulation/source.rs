@@ -6,6 +6,9 @@ use bytes::Bytes;
 use chunk_store::body::Source;
 use chunk_store_tests::random::Random;
 
+/// A body does not stop more often.
+const PAUSES_MAX: usize = 6;
+
 /// How a client goes about its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
@@ -29,27 +32,31 @@ impl Pace {
 pub struct PacedSource {
     bytes: Bytes,
     piece_bytes: usize,
-    /// How long it stops, in milliseconds, before how many pieces; the longest first.
-    pauses: Option<(u64, Random)>,
+    /// How often it may yet stop, for how many milliseconds at most.
+    pauses: usize,
+    longest_ms: u64,
+    random: Random,
 }
 
 impl PacedSource {
     pub fn new(bytes: Bytes, piece_bytes: usize, pace: Pace, random: &mut Random) -> Self {
-        let longest_ms = match pace {
-            Pace::Steady => None,
-            Pace::Leisurely => Some([100, 100, 10_000, 600_000, 3_600_000][random.below(5) as usize]),
+        let (pauses, longest_ms, random) = match pace {
+            Pace::Steady => (0, 0, Random::new(0)),
+            Pace::Leisurely => {
+                let longest_ms = [100, 100, 10_000, 600_000, 3_600_000][random.below(5) as usize];
+                (PAUSES_MAX, longest_ms, Random::new(random.draw()))
+            }
         };
-        let pauses = longest_ms.map(|ms| (ms, Random::new(random.draw())));
-        Self { bytes, piece_bytes, pauses }
+        Self { bytes, piece_bytes, pauses, longest_ms, random }
     }
 }
 
 impl Source for PacedSource {
     async fn read(&mut self, mut buffer: Vec<u8>) -> (Vec<u8>, bool) {
-        if let Some((longest_ms, random)) = &mut self.pauses
-            && random.below(3) == 0
-        {
-            tokio::time::sleep(Duration::from_millis(random.below(*longest_ms))).await;
+        if self.pauses > 0 && self.random.below(3) == 0 {
+            self.pauses -= 1;
+            let pause_ms = self.random.below(self.longest_ms);
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         }
         let room = buffer.capacity() - buffer.len();
         let now = self.bytes.split_to(self.bytes.len().min(room).min(self.piece_bytes));
