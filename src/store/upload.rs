@@ -67,9 +67,31 @@ impl<K: Kv, C: Clock> Store<K, C> {
             let stored = self.load_header(key).await?;
             check_precondition(options.precondition.as_ref(), self.current(key, &stored)?)?;
         }
+        let mut lost = String::new();
+        for attempt in 1..=KV_ATTEMPTS.attempts_max {
+            // Each attempt has a name of its own: one that was given up and lands late would
+            // take back what has been accepted since.
+            let upload = self.new_upload(key, options);
+            let kv_key = key::upload(key, upload.upload);
+            let value = encode(&upload, &limits)?;
+            match self.kv().set_if(&kv_key, value, self.record_options(&upload, &limits)).await {
+                Ok(_) => return Ok(key::upload_name(&kv_key)),
+                Err(Failure::Definite(error)) => return Err(error),
+                Err(Failure::Ambiguous(why)) => lost = why,
+            }
+            self.kv().back_off(attempt).await;
+            if limits.staleness_ms == 0 && self.look(&kv_key, &limits).await?.is_some() {
+                return Ok(key::upload_name(&kv_key));
+            }
+        }
+        Err(Error::Unavailable(lost, None))
+    }
+
+    /// An upload that begins now.
+    fn new_upload(&self, key: &str, options: &PutOptions) -> Upload {
         let started = self.clock().wall_ms();
         let seconds = options.deadline_seconds.unwrap_or(DEADLINE_SECONDS_DEFAULT);
-        let upload = Upload {
+        Upload {
             key: key.to_string(),
             upload: Id::begun_at(started, self.clock().random()),
             options: StoredOptions {
@@ -87,55 +109,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             segments: Vec::new(),
             nodes: Vec::new(),
             state: State::Open,
-        };
-        let kv_key = key::upload(key, upload.upload);
-        self.create_upload(&kv_key, &upload, &limits).await?;
-        Ok(key::upload_name(&kv_key))
-    }
-
-    /// Sets the first record of an upload. An attempt that was given up has landed, or
-    /// cannot land any more, before the name is given out: it would take back what was
-    /// accepted since.
-    async fn create_upload(
-        &self,
-        kv_key: &str,
-        upload: &Upload,
-        limits: &KvLimits,
-    ) -> Result<(), Error> {
-        let value = encode(upload, limits)?;
-        let condition = limits.conditional_write.then_some(Condition::Absent);
-        let options = SetOptions { condition, ..self.record_options(upload, limits) };
-        let mut lost = String::new();
-        for attempt in 1..=KV_ATTEMPTS.attempts_max {
-            match self.kv().set_if(kv_key, value.clone(), options.clone()).await {
-                // What is there is ours: nobody else knows the name.
-                Ok(Outcome::Done | Outcome::Stale) => return Ok(()),
-                Err(Failure::Definite(error)) => return Err(error),
-                Err(Failure::Ambiguous(why)) => lost = why,
-            }
-            self.kv().back_off(attempt).await;
-            if self.has_landed(kv_key, limits).await? {
-                return Ok(());
-            }
         }
-        Err(Error::Unavailable(lost, None))
-    }
-
-    /// Whether a set that was given up has taken effect; it will not any more if it has
-    /// not. Where reads can be stale nobody looks, and `false` says nothing.
-    async fn has_landed(&self, kv_key: &str, limits: &KvLimits) -> Result<bool, Error> {
-        let until_ns =
-            self.clock().monotonic_ns() + u64::from(limits.write_lag_ms_max) * 1_000_000;
-        for poll in 1.. {
-            if limits.staleness_ms == 0 && self.look(kv_key, limits).await?.is_some() {
-                return Ok(true);
-            }
-            if self.clock().monotonic_ns() >= until_ns {
-                return Ok(false);
-            }
-            self.kv().back_off(poll).await;
-        }
-        unreachable!("time passes")
     }
 
     /// How an upload stands.

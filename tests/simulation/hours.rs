@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chunk_store::error::Error;
+use chunk_store::object::ObjectInfo;
 use chunk_store_tests::random::Random;
 
 use crate::clients::{Client, KEYS};
@@ -19,7 +20,6 @@ use crate::history::History;
 use crate::register::is_explainable;
 use crate::source::Pace;
 use crate::sweeping::{Sweeper, sweep_to_the_end};
-use crate::uploads::Upload;
 use crate::world::{Member, World};
 
 const CLIENTS: usize = 3;
@@ -93,18 +93,20 @@ async fn finish(world: &World, random: &mut Random, history: &Rc<History>) {
         }
         if status.offset > 0 {
             let result = client.commit(&upload).await.expect("it is not cut off");
-            assert_finished(&upload, status.sealed, &result.err());
+            let gone = upload.may_be_gone(client.wall.now_ms());
+            assert!(may_end(status.sealed, gone, &result), "{}: {result:?}", upload.name);
         }
     }
 }
 
-fn assert_finished(upload: &Upload, sealed: bool, error: &Option<Error>) {
-    let may_be = match error {
-        None => true,
-        Some(Error::BodyMismatch(_) | Error::PreconditionFailed(_)) => true,
+/// What may come of a commit when nothing fails.
+fn may_end(sealed: bool, gone: bool, result: &Result<ObjectInfo, Error>) -> bool {
+    match result {
+        Ok(_) | Err(Error::BodyMismatch(_) | Error::PreconditionFailed(_)) => true,
         // Others wrote the object when its commit had been cut off.
-        Some(Error::Uncertain(_)) => sealed,
-        Some(_) => false,
-    };
-    assert!(may_be, "{} cannot be committed: {error:?}", upload.name);
+        Err(Error::Uncertain(_)) => sealed,
+        // Its deadline passed meanwhile.
+        Err(Error::NotFound) => gone,
+        Err(_) => false,
+    }
 }
