@@ -11,6 +11,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chunk_store::error::Error;
+use chunk_store::kv::KvLimits;
+use chunk_store::limits::VALUE_BYTES_MIN;
 use chunk_store::object::ObjectInfo;
 use chunk_store_tests::random::Random;
 
@@ -24,11 +26,16 @@ use crate::world::{Member, World};
 
 const CLIENTS: usize = 3;
 const OPERATIONS: u64 = 9;
+const PAGED_EVERY: u64 = 200;
 
 /// One history. A tenth of them end with the crash of everything.
 pub async fn simulate(seed: u64, trace: bool) {
     let mut random = Random::new(seed);
     let limits = if random.below(3) == 0 { super::eventual() } else { super::able() };
+    // Now and then values so small, and bodies so large, that chunk lists have pages.
+    let paged = random.below(PAGED_EVERY) == 0;
+    let value_bytes_max = if paged { VALUE_BYTES_MIN } else { limits.value_bytes_max };
+    let limits = KvLimits { value_bytes_max, ..limits };
     let crashes = random.below(10) == 0;
     let sweepers = random.below(4) as usize;
     let world = World::with_sweeps(limits.clone(), super::plan(&mut random), random.draw());
@@ -49,7 +56,7 @@ pub async fn simulate(seed: u64, trace: bool) {
         let member = world.member(&mut random);
         let random = Random::new(random.draw());
         let sweeper = Sweeper::new(member, random, history.clone(), 10 + name);
-        crew.add(sweeper.work(5));
+        crew.add(sweeper.work());
     }
     crew.work(crashes.then(|| Duration::from_millis(random.below(3_600_000)))).await;
     // Where nothing is conditional no delete is durable: a crash that undid the delete of an

@@ -39,9 +39,14 @@ impl Sweeper {
         Self { store, kv, random, history, name, grace_seconds }
     }
 
-    pub async fn work(mut self, sweeps: u64) {
+    /// From time to time for hours, or again and again for a while.
+    pub async fn work(mut self) {
+        let (sweeps, longest_ms) = match self.random.below(4) {
+            0 => (60, [30_000; 3]),
+            _ => (5, [3000, 600_000, 3_600_000]),
+        };
         for _ in 0..sweeps {
-            let longest_ms = [3000, 600_000, 3_600_000][self.random.below(3) as usize];
+            let longest_ms = longest_ms[self.random.below(3) as usize];
             sleep(Duration::from_millis(self.random.below(longest_ms))).await;
             self.sweep().await;
         }

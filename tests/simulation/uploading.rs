@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chunk_store::error::Error;
 use chunk_store::key;
+use chunk_store::limits::VALUE_BYTES_MIN;
 use chunk_store::object::{ObjectInfo, Precondition, PutOptions, UploadStatus};
 use chunk_store_tests::digest;
 use chunk_store_tests::random::bytes;
@@ -18,6 +19,9 @@ use crate::uploads::{Committed, Sent, Upload};
 
 /// Sizes around a chunk and several.
 const SIZES: [u64; 6] = [100, 65_536, 65_537, 150_000, 200_000, 300_000];
+
+/// Times this they make lists longer than the smallest values hold.
+const PAGED_SCALE: u64 = 40;
 
 /// No more than so many are begun: each is in the hands of several clients.
 const UPLOADS_MAX: usize = 4;
@@ -56,9 +60,16 @@ impl Client {
         }
     }
 
+    /// A size, scaled up where values are so small that it takes that to fill a list.
+    fn size(&mut self) -> u64 {
+        let size = SIZES[self.random.below(SIZES.len() as u64) as usize];
+        let scale = if self.store.limits().value_bytes_max == VALUE_BYTES_MIN { PAGED_SCALE } else { 1 };
+        scale * size
+    }
+
     async fn begin(&mut self) {
         let (number, key) = (self.history.number(), self.key());
-        let size = SIZES[self.random.below(SIZES.len() as u64) as usize];
+        let size = self.size();
         let body = Bytes::from(bytes(number, size));
         let limits = self.store.limits();
         let precondition = match self.random.below(8) {
@@ -126,7 +137,7 @@ impl Client {
                 None => return,
             },
         };
-        let length = SIZES[self.random.below(SIZES.len() as u64) as usize] + self.random.below(3);
+        let length = self.size() + self.random.below(3);
         let rest = upload.body.slice(at.min(upload.body.len() as u64) as usize..);
         let whole = match self.random.below(5) {
             0 => Bytes::from(bytes(self.random.draw(), length)),

@@ -160,3 +160,38 @@ fn a_commit_outlasts_its_own_set_even_if_others_have_committed() {
     assert_eq!(bed.commit(&name).unwrap().size, 100);
     assert!(bed.clock.ms.get() - begun >= 90_000, "{}", bed.clock.ms.get() - begun);
 }
+
+/// Found by reading, when the simulation had shown how an object comes back that was
+/// deleted: a commit that was acknowledged and not noted was made again.
+#[test]
+fn a_commit_that_cannot_be_noted_is_not_acknowledged_where_it_could_be_made_again() {
+    let bed = Bed::new(able());
+    for (there, certain) in [(false, false), (true, true)] {
+        let name = bed.begin("a");
+        bed.append(&name, 0, &content(100)).unwrap();
+        let mut sealed = false;
+        // Nothing can be written to the upload but its seal.
+        bed.kv.rule(move |asked| {
+            if asked.verb != "set" || !asked.key.starts_with("u/") {
+                return None;
+            }
+            let fails = std::mem::replace(&mut sealed, true);
+            fails.then(|| Act::Fail(KvError::Rejected("the disk is full".into())))
+        });
+        let committed = bed.commit(&name);
+        bed.kv.rule(|_| None);
+        assert_eq!(bed.read("a"), (content(100), Ok(())), "there: {there}");
+        match certain {
+            true => assert!(committed.is_ok(), "{committed:?}"),
+            false => assert!(matches!(committed, Err(Error::Uncertain(_))), "{committed:?}"),
+        }
+        // Noted now, and never again made.
+        bed.commit(&name).unwrap();
+        if !there {
+            block_on(bed.store.delete("a", None)).unwrap();
+            bed.commit(&name).unwrap();
+            assert_eq!(bed.read("a").1, Err(Error::NotFound));
+            bed.put("a", b"something").unwrap();
+        }
+    }
+}
