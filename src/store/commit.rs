@@ -203,9 +203,14 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// Marks segments that a commit replaced, or a failed write left behind, as
     /// unneeded. Only a hint: sweep finds them without it, only later, so no failure
     /// here fails the operation.
+    ///
+    /// Where nothing is conditional it is not given: a record that was read a moment ago
+    /// would take back what its writer has made it cover since, and those chunks would
+    /// never be found.
     pub(super) async fn condemn(&self, segments: &[Id], limits: &KvLimits) {
         let operations = 2 * segments.len() as u64;
-        if limits.operations_max.is_some_and(|left| u64::from(left) < operations) {
+        let too_many = limits.operations_max.is_some_and(|left| u64::from(left) < operations);
+        if too_many || !limits.conditional_write {
             return;
         }
         for segment in segments {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chunk_store::error::Error;
 use chunk_store::object::UploadStatus;
 use chunk_store::store::follow::Followed;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::clients::Client;
 use crate::uploads::Upload;
@@ -22,6 +22,7 @@ impl Client {
     }
 
     async fn follow(&mut self) {
+        let begun = Instant::now();
         let key = self.key();
         let start = [0, 0, self.random.below(300_000)][self.random.below(3) as usize];
         let stall_seconds = [1, 30, 120][self.random.below(3) as usize];
@@ -60,6 +61,8 @@ impl Client {
                 let content = upload.became(&info).expect("the object is the one that was followed");
                 assert!(followed == content[start as usize..], "{}: not all of it", upload.name);
             }
+            // The object that it became had been replaced for longer than sweep waits.
+            Err(Error::Replaced) => assert!(self.history.is_past_grace(begun)),
             Err(error) => self.ended(upload, start, error),
         }
     }

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::key;
 use crate::kv::{KvError, KvLimits};
 use crate::limits::LEASE_MS;
+use crate::segment::Segment;
 use crate::upload::{State, Upload};
 
 fn eventual() -> KvLimits {
@@ -193,5 +194,20 @@ fn a_commit_that_cannot_be_noted_is_not_acknowledged_where_it_could_be_made_agai
             assert_eq!(bed.read("a").1, Err(Error::NotFound));
             bed.put("a", b"something").unwrap();
         }
+    }
+}
+
+/// The bug: chunks were left that no record covered. The cause: an abort marked the record
+/// of a segment that was being written, as it had been a while ago. The fix: no mark where
+/// nothing is conditional. Found by the simulation.
+#[test]
+fn where_nothing_is_conditional_the_record_of_a_segment_is_its_writers() {
+    for (limits, marked) in [(able(), true), (eventual(), false)] {
+        let bed = Bed::new(limits);
+        let name = bed.begin("a");
+        bed.append(&name, 0, &content(70_000)).unwrap();
+        block_on(bed.store.abort(&name)).unwrap();
+        let value = bed.kv.values.borrow()[&bed.kv.keys("w/")[0]].0.clone();
+        assert_eq!(Segment::decode(&value).unwrap().condemned_at.is_some(), marked);
     }
 }
