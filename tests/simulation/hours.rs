@@ -38,7 +38,7 @@ pub async fn simulate(seed: u64, trace: bool) {
     let limits = KvLimits { value_bytes_max, ..limits };
     let crashes = random.below(10) == 0;
     let sweepers = random.below(4) as usize;
-    let world = World::with_sweeps(limits.clone(), super::plan(&mut random), random.draw());
+    let world = World::new(limits.clone(), super::plan(&mut random), random.draw());
     let history = Rc::new(History::new(trace));
     let mut crew = Crew::default();
     let mut watched = Vec::new();

@@ -22,12 +22,9 @@ use tokio::time::Instant;
 /// When every world begins, in milliseconds since the Unix epoch.
 const BEGINNING_MS: u64 = 1_790_000_000_000;
 
-/// Clocks are off by up to so much, in milliseconds, to either side.
-const SKEW_MS_MAX: u64 = 180_000;
-
-/// The same beside sweeps, which count on two clocks being no further apart than
-/// `CLOCK_MARGIN_SECONDS`.
-const SKEW_MS_MAX_BESIDE_SWEEPS: u64 = 1000 * CLOCK_MARGIN_SECONDS / 2;
+/// Clocks are off by up to so much, in milliseconds, to either side: the store counts on
+/// two of them being no further apart than `CLOCK_MARGIN_SECONDS`.
+const SKEW_MS_MAX: u64 = 1000 * CLOCK_MARGIN_SECONDS / 2;
 
 pub type SimulatedStore = Store<Native, SimulatedClock>;
 
@@ -82,23 +79,17 @@ pub struct World {
     pub kv: FaultyBackend<WriteOnce>,
     pub limits: KvLimits,
     begun: Instant,
-    skew_ms_max: u64,
 }
 
 impl World {
     pub fn new(limits: KvLimits, plan: Plan, seed: u64) -> Self {
         let kv = FaultyBackend::new(WriteOnce::default(), limits.clone(), plan, seed);
-        Self { kv, limits, begun: Instant::now(), skew_ms_max: SKEW_MS_MAX }
-    }
-
-    /// One whose clocks are no further apart than a sweep allows.
-    pub fn with_sweeps(limits: KvLimits, plan: Plan, seed: u64) -> Self {
-        Self { skew_ms_max: SKEW_MS_MAX_BESIDE_SWEEPS, ..Self::new(limits, plan, seed) }
+        Self { kv, limits, begun: Instant::now() }
     }
 
     /// A process with a clock that is off by chance.
     pub fn member(&self, random: &mut Random) -> Member {
-        let skewed_ms = BEGINNING_MS - self.skew_ms_max + random.below(2 * self.skew_ms_max);
+        let skewed_ms = BEGINNING_MS - SKEW_MS_MAX + random.below(2 * SKEW_MS_MAX);
         self.member_at(skewed_ms, random)
     }
 

@@ -162,8 +162,9 @@ fn a_commit_outlasts_its_own_set_even_if_others_have_committed() {
     assert!(bed.clock.ms.get() - begun >= 90_000, "{}", bed.clock.ms.get() - begun);
 }
 
-/// Found by reading, when the simulation had shown how an object comes back that was
-/// deleted: a commit that was acknowledged and not noted was made again.
+/// The bug: an object that had been deleted was back. The cause: its upload's commit was
+/// acknowledged, could not be noted, and was made again. The fix: to an absent key such a
+/// commit is `uncertain`. Found by the simulation.
 #[test]
 fn a_commit_that_cannot_be_noted_is_not_acknowledged_where_it_could_be_made_again() {
     let bed = Bed::new(able());
