@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::key::Id;
 use crate::kv::{Kv, KvLimits};
-use crate::limits::{CHUNKS_END_APPEND, FIRST_READ_BYTES};
+use crate::limits::{CHUNKS_END_APPEND, FIRST_READ_BYTES, LEASE_MS};
 use crate::manifest::{Node, Place};
 use crate::object::UploadStatus;
 use crate::plan::Plan;
@@ -37,8 +37,9 @@ impl<K: Kv, C: Clock> Store<K, C> {
         mut source: impl Source,
     ) -> Result<UploadStatus, Error> {
         let limits = self.limits();
-        let held = self.load_upload(name, &limits).await?;
+        let mut held = self.load_upload(name, &limits).await?;
         check_open(&held.upload, offset)?;
+        let loaded_ns = self.clock().monotonic_ns();
         let mut buffer = Vec::with_capacity(FIRST_READ_BYTES);
         let mut ended = false;
         while buffer.is_empty() && !ended {
@@ -46,6 +47,11 @@ impl<K: Kv, C: Clock> Store<K, C> {
         }
         if buffer.is_empty() {
             return Ok(status(&held.upload));
+        }
+        if self.clock().monotonic_ns() - loaded_ns >= LEASE_MS * 1_000_000 {
+            // The body took its time to begin; others may have superseded the last chunk.
+            held = self.load_upload(name, &limits).await?;
+            check_open(&held.upload, offset)?;
         }
         let mut append = self.begin_append(held, limits.clone()).await?;
         let feed = &mut append.feed;
@@ -95,7 +101,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             Some(tail) => {
                 let share = self.take_share(tail.length + chunker.chunk_bytes(), &limits).await?;
                 let index = upload.nodes.len() - 1;
-                Some((self.chunk_of_upload(upload, index).await?, share))
+                Some((self.chunk_of_upload(&held, index, &limits).await?, share))
             }
         };
         let size = upload.options.size;

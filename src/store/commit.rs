@@ -149,15 +149,18 @@ impl<K: Kv, C: Clock> Store<K, C> {
     ///
     /// A version never comes back, so an attempt that lands after another has succeeded
     /// finds its condition broken. Absence does come back: an attempt that landed late
-    /// would bring an object back that the next attempt put and somebody deleted.
+    /// would bring an object back that the next attempt put and somebody deleted. An
+    /// upload's manifest may have been set by others who commit it too, while an attempt of
+    /// ours is still on its way: that it is there does not say that ours has landed.
     async fn load_settled(
         &self,
         commit: &Commit<'_>,
         lands_until_ns: u64,
     ) -> Result<Option<Stored>, Error> {
+        let only_ours = matches!(commit.against, Against::Any(_));
         for poll in 1.. {
             let stored = self.load_header(&commit.manifest.info.key).await?;
-            if is_generation(&stored, &commit.manifest.info.generation)
+            if only_ours && is_generation(&stored, &commit.manifest.info.generation)
                 || self.clock().monotonic_ns() >= lands_until_ns
             {
                 return Ok(stored);
@@ -200,9 +203,14 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// Marks segments that a commit replaced, or a failed write left behind, as
     /// unneeded. Only a hint: sweep finds them without it, only later, so no failure
     /// here fails the operation.
+    ///
+    /// Where nothing is conditional it is not given: a record that was read a moment ago
+    /// would take back what its writer has made it cover since, and those chunks would
+    /// never be found.
     pub(super) async fn condemn(&self, segments: &[Id], limits: &KvLimits) {
         let operations = 2 * segments.len() as u64;
-        if limits.operations_max.is_some_and(|left| u64::from(left) < operations) {
+        let too_many = limits.operations_max.is_some_and(|left| u64::from(left) < operations);
+        if too_many || !limits.conditional_write {
             return;
         }
         for segment in segments {

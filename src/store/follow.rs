@@ -95,7 +95,8 @@ impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
     ///
     /// [`Error::NotFound`] when the upload is aborted or past its deadline,
     /// [`Error::Unavailable`] when it has not grown for the stall time,
-    /// [`Error::RangeNotSatisfiable`] when it ends before the offset.
+    /// [`Error::RangeNotSatisfiable`] when it ends before the offset, [`Error::Replaced`]
+    /// when the object that it became was replaced and swept before all had been read.
     pub async fn next(&mut self) -> Result<Followed, Error> {
         loop {
             if let Some(fetches) = &mut self.fetches {
@@ -161,11 +162,21 @@ impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
         let before = self.upload.clone();
         self.look().await?;
         if self.upload == before {
+            if self.has_been_replaced().await? {
+                return Err(Error::Replaced);
+            }
             let key = &self.upload.key;
             let what = fault.describe();
             return Err(Error::Corrupt(format!("the upload for {key:?} cannot be read: {what}")));
         }
         Ok(())
+    }
+
+    /// Whether it was committed, and the object is another one by now.
+    async fn has_been_replaced(&self) -> Result<bool, Error> {
+        let State::Committed(seal) = &self.upload.state else { return Ok(false) };
+        let stored = self.store.load_header(&self.upload.key).await?;
+        Ok(!is_generation(&stored, &seal.generation.to_string()))
     }
 
     /// The object, if it has been committed.

@@ -96,8 +96,11 @@ struct Cursor {
     after: Option<String>,
     /// The record of the segment that is being deleted.
     segment: Option<String>,
-    /// How many of the chunks and pages that go are deleted already.
+    /// How many of its chunks and pages are deleted already, of all of them; and of those
+    /// that its object does not list. Two counts, since the object may be replaced between
+    /// two calls.
     deleted: u64,
+    trimmed: u64,
 }
 
 /// Why it ends before its end.
@@ -176,13 +179,14 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                 }
                 if cursor.segment.as_ref() != Some(&listed.key) {
                     // Another sweep may have deleted the one that this one was at.
-                    (cursor.segment, cursor.deleted) = (Some(listed.key.clone()), 0);
+                    cursor.segment = Some(listed.key.clone());
+                    (cursor.deleted, cursor.trimmed) = (0, 0);
                 }
                 match cursor.phase {
                     Phase::Uploads => self.upload(&listed.key).await?,
                     Phase::Objects => self.object(&listed).await?,
                     Phase::Segments => {
-                        self.segment(&listed.key, &mut cursor.deleted).await?;
+                        self.segment(&listed.key, cursor).await?;
                         // Not before: one that is cut off is examined again.
                         self.report.segments_examined += 1;
                     }
@@ -255,7 +259,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         Ok(Found::Nothing)
     }
 
-    async fn segment(&mut self, kv_key: &str, deleted: &mut u64) -> Result<(), Halt> {
+    async fn segment(&mut self, kv_key: &str, cursor: &mut Cursor) -> Result<(), Halt> {
         let Ok(id) = kv_key[SEGMENT_PREFIX.len()..].parse::<Id>() else { return Ok(()) };
         // Once more after it was condemned: with no grace it can go at once.
         for _ in 0..2 {
@@ -269,7 +273,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                 Fate::Keep => {
                     if let Some(manifest) = manifest {
                         let found = (kv_key, id, &record, entry.version);
-                        self.trim(found, &manifest, deleted).await?;
+                        self.trim(found, &manifest, &mut cursor.trimmed).await?;
                     }
                     return Ok(());
                 }
@@ -288,7 +292,9 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                     self.report.segments_deleted += 1;
                     return Ok(());
                 }
-                Fate::Delete => return self.delete(kv_key, id, &record, deleted).await,
+                Fate::Delete => {
+                    return self.delete(kv_key, id, &record, &mut cursor.deleted).await;
+                }
             }
             if fate == Fate::Revive || self.rules.grace_ms > 0 {
                 return Ok(());

@@ -38,6 +38,9 @@ pub(super) struct SegmentWriter<'a, K, C> {
     id: Id,
     record: Segment,
     recorded: bool,
+    /// Until when a record that was given up may land, by the monotonic clock.
+    record_lands_until_ns: u64,
+    write_lag_ms_max: u32,
     chunks: u32,
     list: ChunkList,
     /// Of a segment that is the whole object.
@@ -102,6 +105,8 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             id,
             record,
             recorded: false,
+            record_lands_until_ns: 0,
+            write_lag_ms_max: limits.write_lag_ms_max,
             chunks: 0,
             list: ChunkList::new(id, list_nodes_max(limits.value_bytes_max)),
             tree: Tree::default(),
@@ -226,9 +231,24 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             let key = key::segment(self.id);
             let store = self.store;
             self.spend(1)?;
-            self.alongside(store.kv().set(&key, record, options)).await??;
+            self.outlast_record().await?;
+            if self.alongside(store.kv().set_and_tell(&key, record, options)).await?? {
+                let lag_ns = u64::from(self.write_lag_ms_max) * 1_000_000;
+                self.record_lands_until_ns = store.clock().monotonic_ns() + lag_ns;
+            }
         }
         Ok(())
+    }
+
+    /// Waits until no record that was given up can land any more: it would take the next
+    /// one back, and what that covers besides would never be found.
+    async fn outlast_record(&mut self) -> Result<(), Error> {
+        let clock = self.store.clock();
+        let left_ns = self.record_lands_until_ns.saturating_sub(clock.monotonic_ns());
+        if left_ns == 0 {
+            return Ok(());
+        }
+        self.alongside(clock.sleep_ms(left_ns.div_ceil(1_000_000))).await
     }
 
     async fn start_set(

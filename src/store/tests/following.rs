@@ -152,3 +152,28 @@ fn where_reads_can_be_stale_it_is_unsupported() {
     bed.begin("a");
     assert!(matches!(block_on(followed(&bed, 0, 1)).1, Err(Error::Unsupported(_))));
 }
+
+/// The bug: it was `corrupt`. The cause: who follows slowly an upload that is committed, and
+/// replaced, and swept, compared the record of the upload only. The fix: it looks at the
+/// object too. Found by the simulation.
+#[test]
+fn what_was_committed_and_replaced_and_swept_is_replaced() {
+    let bed = Bed::new(able());
+    let name = bed.begin("a");
+    bed.append(&name, 0, &content(3 * 65_536)).unwrap();
+    let (_, mut follower) = block_on(bed.store.follow("a", 0, 60)).unwrap();
+    bed.commit(&name).unwrap();
+    bed.put("a", b"other").unwrap();
+    for chunk in bed.kv.keys("c/").into_iter().filter(|key| !key.ends_with("0")) {
+        bed.kv.remove(&chunk);
+    }
+    let ended = block_on(async {
+        loop {
+            match follower.next().await {
+                Ok(Followed::Piece(_)) => {}
+                ended => break ended.map(drop),
+            }
+        }
+    });
+    assert_eq!(ended, Err(Error::Replaced));
+}

@@ -4,11 +4,11 @@ use futures_executor::block_on;
 
 use super::scripted::{Act, Bed, able, chunked, content};
 use super::sweeping::at_once;
-use crate::body::{SliceSource, Source};
+use crate::body::SliceSource;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::kv::{KvError, KvLimits};
-use crate::limits::{CLOCK_MARGIN_SECONDS, LEASE_MS};
+use crate::limits::CLOCK_MARGIN_SECONDS;
 use crate::object::{Precondition, PutOptions, SweepOptions};
 use crate::upload::{State, Upload};
 
@@ -127,33 +127,6 @@ fn of_two_appends_at_once_one_wins_and_nothing_is_mixed() {
     assert_eq!(bed.read("a"), (winner, Ok(())));
     bed.sweep(&at_once());
     bed.assert_exact("after the commit");
-}
-
-/// A body whose upload is aborted while it is read, which takes its time.
-struct Overtaken<'a>(&'a Bed, SliceSource<'a>);
-
-impl Source for Overtaken<'_> {
-    async fn read(&mut self, buffer: Vec<u8>) -> (Vec<u8>, bool) {
-        let aborted = Upload { state: State::Aborted, ..record(self.0) };
-        self.0.kv.put_value(&self.0.kv.keys("u/")[0], &aborted.encode());
-        self.0.later(LEASE_MS);
-        self.1.read(buffer).await
-    }
-
-    async fn done(&mut self) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-/// A sweep may have taken the segment away by then, and would never find what came later.
-#[test]
-fn an_append_that_was_overtaken_stops_before_its_next_chunk() {
-    let bed = Bed::new(able());
-    let name = bed.begin("a");
-    let body = content(200_000);
-    let source = Overtaken(&bed, SliceSource::new(&body, 30_000));
-    assert_eq!(block_on(bed.store.append(&name, 0, source)), Err(Error::NotFound));
-    assert!(bed.kv.keys("c/").is_empty());
 }
 
 #[test]
