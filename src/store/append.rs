@@ -5,9 +5,11 @@
 //! object is cut as if it had come in one piece. The record names the old chunk until
 //! the new one is acknowledged.
 
+use bytes::Bytes;
+
 use super::Store;
 use super::feed::Feed;
-use super::upload::{Held, status};
+use super::upload::{Held, status, upload_plan};
 use super::write::{Kept, SegmentWriter};
 use crate::body::Source;
 use crate::chunker::Chunker;
@@ -84,7 +86,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
 
     async fn begin_append(&self, held: Held, limits: KvLimits) -> Result<Append<'_, K, C>, Error> {
         let upload = &held.upload;
-        let plan = Plan::new(upload.options.size, &limits, upload.options.chunk_bytes_max)?;
+        let plan = upload_plan(upload.options.size, &limits, upload.options.chunk_bytes_max)?;
         let (kept, tail) = kept(upload, &plan);
         let chunker = Chunker::new(plan, kept.offset);
         let record = Segment {
@@ -96,22 +98,18 @@ impl<K: Kv, C: Clock> Store<K, C> {
             condemned_at: None,
         };
         // The old chunk and the new one at once, so that nobody waits while holding.
+        let old_bytes = tail.map_or(0, |tail| tail.length);
+        let share = self.take_share(old_bytes + chunker.chunk_bytes(), &limits).await?;
         let begun = match tail {
-            None => None,
-            Some(tail) => {
-                let share = self.take_share(tail.length + chunker.chunk_bytes(), &limits).await?;
-                let index = upload.nodes.len() - 1;
-                Some((self.chunk_of_upload(&held, index, &limits).await?, share))
-            }
+            None => Bytes::new(),
+            Some(_) => self.chunk_of_upload(&held, upload.nodes.len() - 1, &limits).await?,
         };
         let size = upload.options.size;
         let superseded = tail.map(|tail| tail.segment());
         let superseded = superseded.filter(|segment| !kept.segments.contains(segment));
         let writer = SegmentWriter::append(self, record, &limits, held, kept);
         let mut feed = Feed::new(self, limits, writer, chunker, size);
-        if let Some((bytes, share)) = begun {
-            feed.push(&bytes, Some(share)).await?;
-        }
+        feed.push(&begun, Some(share)).await?;
         Ok(Append { feed, superseded })
     }
 }

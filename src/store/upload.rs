@@ -5,8 +5,8 @@
 //! first [`FRAME_BYTES`] bytes, which hold a checksum of all of it.
 
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream;
+use futures::{StreamExt, TryStreamExt};
 
 use super::commit::kv_ttl;
 use super::load::check_precondition;
@@ -62,7 +62,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
         self.check_key(key, &limits)?;
         check_options(options)?;
         check_write_precondition(options.precondition.as_ref(), &limits)?;
-        Plan::new(options.size, &limits, options.chunk_bytes_max)?;
+        upload_plan(options.size, &limits, options.chunk_bytes_max)?;
         if options.precondition.is_some() {
             let stored = self.load_header(key).await?;
             check_precondition(options.precondition.as_ref(), self.current(key, &stored)?)?;
@@ -163,19 +163,25 @@ impl<K: Kv, C: Clock> Store<K, C> {
         let uploads = stream::iter(names)
             .map(|name| async { self.load_upload(&name, &limits).await.map(|held| (name, held)) })
             .buffered(pacing::depth(&limits))
-            // What is over, or cannot be read, is not under way.
-            .filter_map(async |loaded| loaded.ok())
-            .filter(|(_, held)| {
-                let under_way = matches!(held.upload.state, State::Open | State::Sealed(_));
-                std::future::ready(under_way && held.upload.key.starts_with(prefix))
+            .filter_map(async |loaded| match loaded {
+                Ok((name, held)) => {
+                    let under_way = matches!(held.upload.state, State::Open | State::Sealed(_));
+                    let listed = under_way && held.upload.key.starts_with(prefix);
+                    listed.then(|| Ok((name, status(&held.upload))))
+                }
+                // What is over, or can never be read, is not under way.
+                Err(Error::NotFound | Error::Corrupt(_)) => None,
+                // Listed, and not to be seen by a read yet: so young that its writer knows.
+                Err(Error::Unavailable(..)) if limits.staleness_ms > 0 => None,
+                Err(error) => Some(Err(error)),
             })
-            .map(|(name, held)| (name, status(&held.upload)))
-            .collect()
-            .await;
+            .try_collect()
+            .await?;
         Ok(UploadPage { uploads, cursor: page.cursor })
     }
 
-    /// Reads the record of an upload that is not aborted and not past its deadline.
+    /// Reads the record of an upload that is not aborted, and has been committed or is not
+    /// past its deadline.
     pub(super) async fn load_upload(&self, name: &str, limits: &KvLimits) -> Result<Held, Error> {
         let (kv_key, id) = key::named_upload(name)?;
         let Some(entry) = self.kv().get(&kv_key, None).await? else {
@@ -192,8 +198,13 @@ impl<K: Kv, C: Clock> Store<K, C> {
         if upload.upload != id || key::upload(&upload.key, id) != kv_key {
             return Err(damaged("its record is the one of another".to_string()));
         }
-        if upload.state == State::Aborted || self.clock().wall_ms() > upload.deadline {
-            return Err(Error::NotFound);
+        let late = self.clock().wall_ms() > upload.deadline;
+        match upload.state {
+            State::Aborted => return Err(Error::NotFound),
+            State::Open | State::Sealed(_) if late => return Err(Error::NotFound),
+            // Who commits it again, or follows it to its end, is told for as long as it
+            // is known.
+            _ => {}
         }
         Ok(Held::new(kv_key, upload, &entry.value, entry.version))
     }
@@ -358,6 +369,21 @@ fn encode(upload: &Upload, limits: &KvLimits) -> Result<Bytes, Error> {
         "the record of the upload is full with {} appends; commit it, or begin anew with larger ones",
         upload.segments.len()
     )))
+}
+
+/// The chunk plan of an upload of this size. Where the operations of an invocation are
+/// counted, several invocations share the work: none of them has to write it all.
+pub(super) fn upload_plan(
+    size: Option<u64>,
+    limits: &KvLimits,
+    chunk_bytes_max: Option<u32>,
+) -> Result<Plan, Error> {
+    let uncounted = KvLimits { operations_max: None, ..limits.clone() };
+    let plan = Plan::new(size, &uncounted, chunk_bytes_max)?;
+    match limits.operations_max {
+        None => Ok(plan),
+        Some(_) => Plan::new(None, limits, chunk_bytes_max),
+    }
 }
 
 /// What callers see of an upload.

@@ -25,7 +25,10 @@ use crate::digest::{Digest, Tree};
 use crate::error::Error;
 use crate::key::{self, Id, NUMBER_END};
 use crate::kv::{Kv, KvLimits, SetOptions};
-use crate::limits::{APPEND_OPERATIONS, GRACE_SECONDS_DEFAULT, KV_ATTEMPTS};
+use crate::limits::{
+    APPEND_OPERATIONS, CHECKPOINT_CHUNKS_COUNTED, CHECKPOINT_OPERATIONS, GRACE_SECONDS_DEFAULT,
+    KV_ATTEMPTS,
+};
 use crate::manifest::paging::{ChunkList, FullPage, list_nodes_max};
 use crate::manifest::{Node, Place};
 use crate::pacing;
@@ -128,8 +131,10 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
         held: Held,
         kept: Kept,
     ) -> Self {
-        let spare = limits.operations_max;
-        let operations = spare.map(|left| u64::from(left).saturating_sub(APPEND_OPERATIONS));
+        let operations = limits.operations_max.map(|left| {
+            let spare = u64::from(left).saturating_sub(APPEND_OPERATIONS);
+            spare * CHECKPOINT_CHUNKS_COUNTED / (CHECKPOINT_CHUNKS_COUNTED + CHECKPOINT_OPERATIONS)
+        });
         let ttl_seconds = held.upload.options.ttl_seconds;
         let writer = Self::new(store, record, limits, ttl_seconds, operations);
         let nodes_max = list_nodes_max(limits.value_bytes_max);
@@ -197,7 +202,10 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
         if self.store.clock().wall_ms() > self.record.deadline {
             // Sweep may have taken the segment for abandoned: what came later would never
             // be found.
-            return Err(past_deadline());
+            return Err(match self.journal {
+                None => past_deadline(),
+                Some(_) => Error::NotFound,
+            });
         }
         if let Some(journal) = &mut self.journal {
             journal.check_still_ours().await?;
@@ -275,10 +283,14 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
 
     fn spend(&mut self, operations: u64) -> Result<(), Error> {
         let Some(left) = &mut self.operations else { return Ok(()) };
-        *left = left.checked_sub(operations).ok_or_else(|| {
-            Error::LimitExceeded(
+        *left = left.checked_sub(operations).ok_or_else(|| match self.journal {
+            None => Error::LimitExceeded(
                 "the body needs more kv operations than this invocation may make; announce its size, so that larger chunks are planned".to_string(),
-            )
+            ),
+            Some(_) => Error::Unavailable(
+                "this invocation may make no more kv operations; what was stored is kept: go on in another".to_string(),
+                None,
+            ),
         })?;
         Ok(())
     }

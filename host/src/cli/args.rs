@@ -126,8 +126,8 @@ pub enum Command {
 /// Arguments of `put`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A file of 64 MiB or more is stored as an upload: what has arrived is kept for 24 hours when the \
-command is interrupted, and --resume goes on from there.
+A file of 64 MiB or more is stored as an upload: what has arrived is kept when the command is \
+interrupted, and --resume goes on from there.
 
 Examples:
   chunk-store put film.mp4 films/film.mp4
@@ -163,6 +163,10 @@ pub struct Put {
     /// began with. Starts anew if there is none
     #[arg(long)]
     pub resume: bool,
+    /// The write has to be complete within this time, like 3days; what an interrupted one
+    /// has left can be gone on with for so long [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = parse_ttl)]
+    pub deadline: Option<u32>,
     /// Let others read it (`get --follow`) while it is being written
     #[arg(long)]
     pub live: bool,

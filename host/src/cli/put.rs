@@ -50,6 +50,7 @@ pub async fn run(store: &ChunkStore, put: Put, output: &Output) -> Result<ExitCo
         precondition: put.if_absent.then_some(Precondition::Absent),
         chunk_bytes_max: put.chunk_max,
         inline_bytes_max: put.inline_max,
+        deadline_seconds: put.deadline,
         ..PutOptions::default()
     };
     let began = Instant::now();

@@ -4,7 +4,8 @@ use futures_executor::block_on;
 
 use super::scripted::{Act, Bed, able, chunked, content};
 use super::sweeping::at_once;
-use crate::body::SliceSource;
+use crate::body::{SliceSource, Source};
+use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::kv::{KvError, KvLimits};
@@ -361,4 +362,53 @@ fn where_writes_land_late_one_that_was_given_up_is_outlasted() {
     bed.append(&name, 0, &content(100_000)).unwrap();
     assert!(bed.clock.ms.get() >= 90_000, "{}", bed.clock.ms.get());
     assert_eq!(bed.offset(&name), 100_000);
+}
+
+/// The bug: `put --resume` found nothing to go on with where the store could not be read.
+#[test]
+fn a_list_that_cannot_be_read_is_no_empty_list() {
+    let bed = Bed::new(able());
+    bed.begin("a");
+    let denied = || Act::Fail(KvError::Rejected("access denied".to_string()));
+    bed.kv.rule(move |asked| (asked.verb == "get").then(denied));
+    let listed = block_on(bed.store.list_uploads("", None, 10));
+    assert!(matches!(listed, Err(Error::Denied(_))), "{listed:?}");
+}
+
+/// A body that brings a chunk every half second.
+struct Slow<'a>(&'a Bed, SliceSource<'a>);
+
+impl Source for Slow<'_> {
+    async fn read(&mut self, buffer: Vec<u8>) -> (Vec<u8>, bool) {
+        self.0.clock.sleep_ms(500).await;
+        self.1.read(buffer).await
+    }
+
+    async fn done(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[test]
+fn where_operations_are_counted_invocations_share_an_upload_and_none_takes_more() {
+    let limits = KvLimits { operations_max: Some(40), concurrency_max: 1, ..able() };
+    let bed = Bed::new(limits.clone());
+    let body = content(100 * 65_536);
+    let options = PutOptions { size: Some(body.len() as u64), ..chunked() };
+    let name = begin(&bed, &options).unwrap();
+    let mut invocations = 0;
+    while (bed.offset(&name) as usize) < body.len() {
+        let offset = bed.offset(&name);
+        let before = bed.kv.asked.borrow().len();
+        let rest = Slow(&bed, SliceSource::new(&body[offset as usize..], 65_536));
+        let appended = block_on(bed.store.append(&name, offset, rest));
+        let used = bed.kv.asked.borrow().len() - before;
+        assert!(used <= 40, "{used} operations");
+        let whole = bed.offset(&name) as usize == body.len();
+        assert!(whole || matches!(appended, Err(Error::Unavailable(..))), "{appended:?}");
+        assert!(bed.offset(&name) > offset, "it comes further");
+        invocations += 1;
+    }
+    assert!((3..=10).contains(&invocations), "{invocations}");
+    assert_eq!(bed.commit(&name).unwrap().digest, Digest::of(&body).to_string());
 }

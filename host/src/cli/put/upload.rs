@@ -12,8 +12,7 @@ use crate::cli::output::Output;
 use crate::cli::transfer::{self, Transfer};
 use crate::cli::uploads;
 
-const ADVICE: &str =
-    "what has arrived is kept for 24 hours: give --resume to go on, with the same content";
+const ADVICE: &str = "what has arrived is kept: give --resume to go on, with the same content";
 
 /// Stores what `source` gives; tells how many bytes had to be sent for it.
 pub async fn store(
