@@ -165,7 +165,7 @@ pub struct Put {
     pub resume: bool,
     /// The write has to be complete within this time, like 3days; what an interrupted one
     /// has left can be gone on with for so long [default: 24h]
-    #[arg(long, value_name = "TIME", value_parser = parse_ttl)]
+    #[arg(long, value_name = "TIME", value_parser = parse_deadline)]
     pub deadline: Option<u32>,
     /// Let others read it (`get --follow`) while it is being written
     #[arg(long)]
@@ -347,6 +347,13 @@ fn parse_meta(text: &str) -> Result<(String, String), String> {
 fn parse_ttl(text: &str) -> Result<u32, String> {
     match parse_seconds(text, "90s, 1h or 7days", "leave it out to keep the object")? {
         0 => Err("an object that lives for no time would never exist".to_string()),
+        seconds => Ok(seconds),
+    }
+}
+
+fn parse_deadline(text: &str) -> Result<u32, String> {
+    match parse_seconds(text, "6h or 3days", "give less")? {
+        0 => Err("a write takes some time; give more".to_string()),
         seconds => Ok(seconds),
     }
 }
