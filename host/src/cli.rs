@@ -17,6 +17,7 @@ mod transfer;
 mod uploads;
 mod verify;
 
+use std::cell::OnceCell;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +35,8 @@ use chunk_store_host::kv::{self, Backend};
 /// A process that a signal ended has this exit code, plus the signal's number.
 const SIGNALLED: u8 = 128;
 
-/// How long the end of the process waits for what a failed command had begun.
+/// How long the end of the process waits for what a command that failed or was
+/// interrupted had begun.
 const SHUT_DOWN: Duration = Duration::from_secs(2);
 
 /// Runs the command that the process was started with.
@@ -53,18 +55,24 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&Failure::local(format!("cannot start: {error}"))),
     };
-    let ended = runtime.block_on(async {
-        tokio::select! {
-            ended = run(args, &output) => ended,
-            // What was being written is given up as after any failure: no object, no
-            // file under the final name; only what can be gone on with is kept.
-            code = interruption() => {
-                output.interrupted();
-                Ok(ExitCode::from(code))
-            }
-        }
-    });
+    let ended = runtime.block_on(run(args, &output));
     ended.unwrap_or_else(|failure| output.fail(&failure))
+}
+
+/// Does the work of a command unless a signal asks to end. What was being written is then
+/// given up as after any failure: no object, no file under the final name; only what can
+/// be gone on with is kept.
+async fn unless_interrupted(
+    work: impl Future<Output = Result<ExitCode, Failure>>,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    tokio::select! {
+        ended = work => ended,
+        code = interruption() => {
+            output.interrupted();
+            Ok(ExitCode::from(code))
+        }
+    }
 }
 
 /// Waits for a signal that asks the process to end; gives its exit code.
@@ -88,12 +96,20 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Command::Copy(copy) = args.command {
-        return copy::run(copy, args.namespace.as_deref(), output).await;
+        let copied = copy::run(copy, args.namespace.as_deref(), output);
+        return unless_interrupted(copied, output).await;
     }
     let creates = matches!(args.command, Command::Put(_));
-    let store = open(&args.kv, args.namespace.as_deref(), creates, output).await?;
-    let ended = run_on(&store, args.command, output).await;
-    store.shut_down(SHUT_DOWN).await;
+    let opened = OnceCell::new();
+    let work = async {
+        let store = open(&args.kv, args.namespace.as_deref(), creates, output).await?;
+        run_on(opened.get_or_init(|| store), args.command, output).await
+    };
+    let ended = unless_interrupted(work, output).await;
+    if let Some(store) = opened.into_inner() {
+        // An interrupted upload writes down how far it has come.
+        store.shut_down(SHUT_DOWN).await;
+    }
     ended
 }
 

@@ -3,8 +3,10 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use chunk_store_tests::random::bytes;
+use chunk_store_tests::signal;
 
 use crate::program::{Place, Ran, names_in};
 use crate::uploads::wait_until;
@@ -51,6 +53,26 @@ fn a_get_that_was_killed_reads_only_the_rest() {
     let got = place.json(&["get", "key", "-o", "copy"]).remove(0);
     assert_eq!(got["received-bytes"], SIZE);
     place.has_no_temporaries();
+}
+
+#[test]
+fn an_interrupted_get_keeps_what_it_has_and_tells_how_to_go_on() {
+    let (place, content) = stored(86);
+    let mut child = place.command(&["get", "key", "-o", "copy"]).spawn().unwrap();
+    let written = || partials(&place).first().and_then(|path| path.metadata().ok());
+    wait_until("some is written", || written().is_some_and(|file| file.len() >= SIZE / 8));
+    signal(&child, "INT");
+    let interrupted = Instant::now();
+    child.wait().unwrap();
+    let took = interrupted.elapsed();
+    let ran = Ran::of_child(child);
+    assert_eq!(ran.code, Some(130), "after {took:?}");
+    ran.says(&["interrupted; what has been written is kept", "--resume"]);
+    let had = written().unwrap().len();
+    assert!(had < SIZE, "it did not go on to the end");
+    let got = place.json(&["get", "key", "-o", "copy", "--resume"]).remove(0);
+    assert_eq!(got["received-bytes"], SIZE - had);
+    assert!(fs::read(place.path("copy")).unwrap() == content);
 }
 
 #[test]

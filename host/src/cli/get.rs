@@ -79,6 +79,8 @@ async fn copy(
             _ => Failure::local(format!("cannot write {shown}: {error}")),
         })?;
         transfer.passed(piece.len());
+        // The next piece may be there already, always: a signal has to be noticed too.
+        tokio::task::yield_now().await;
     }
     target.flush().map_err(|error| Failure::local(format!("cannot write {shown}: {error}")))
 }
