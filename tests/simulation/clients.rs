@@ -191,7 +191,7 @@ impl Client {
 
     /// Reads an object, or part: every byte is the right one of one put, and if nothing
     /// failed all of them are there.
-    async fn get(&mut self, key: &str, range: Option<ByteRange>) {
+    pub async fn get(&mut self, key: &str, range: Option<ByteRange>) {
         let begun = Instant::now();
         let options = GetOptions { range, ..GetOptions::default() };
         let (content, mut reader) = match self.store.get(key, &options).await {

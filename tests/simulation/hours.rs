@@ -48,7 +48,7 @@ pub async fn simulate(seed: u64, trace: bool) {
         let (random, history) = (Random::new(random.draw()), history.clone());
         let client = Client { store, wall, random, history, name, pace: Pace::Leisurely };
         match name {
-            CLIENTS => crew.add(client.work_on_following(4)),
+            CLIENTS => crew.add(client.work_on_reading(8)),
             _ => crew.add(client.work_on_uploads(OPERATIONS)),
         }
     }

@@ -22,8 +22,11 @@ impl Pace {
     /// How long a reader takes over one piece, in milliseconds.
     pub fn reading_ms(self, random: &mut Random) -> u64 {
         match self {
-            Pace::Leisurely if random.below(12) == 0 => random.below(600_000),
-            _ => random.below(50),
+            Pace::Leisurely => {
+                let longest_ms = [50, 50, 50, 60_000, 60_000, 600_000][random.below(6) as usize];
+                random.below(longest_ms)
+            }
+            Pace::Steady => random.below(50),
         }
     }
 }
