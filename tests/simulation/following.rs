@@ -15,8 +15,8 @@ impl Client {
     /// Reads so many times, one after the other: objects, and uploads under way.
     pub async fn work_on_reading(mut self, times: u64) {
         for _ in 0..times {
-            let longest_ms = [3000, 60_000, 1_200_000][self.random.below(3) as usize];
-            sleep(Duration::from_millis(self.random.below(longest_ms))).await;
+            let rest_ms = self.pace.rest_ms(&mut self.random);
+            sleep(Duration::from_millis(rest_ms)).await;
             match self.random.below(2) {
                 0 => self.follow().await,
                 _ => {
