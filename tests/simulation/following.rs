@@ -64,7 +64,8 @@ impl Client {
         match ended {
             Ok(info) => {
                 let upload = upload.expect("nobody knows how to commit it");
-                let content = upload.became(&info).expect("the object is the one that was followed");
+                let content =
+                    upload.became(&info).expect("the object is the one that was followed");
                 assert!(followed == content[start as usize..], "{}: not all of it", upload.name);
             }
             // The object that it became had been replaced for longer than sweep waits.
@@ -95,4 +96,3 @@ impl Client {
         }
     }
 }
-

@@ -80,7 +80,8 @@ fn search(
     // Whoever ended first of those left began before whatever comes next, and what comes
     // next comes after the beginning of all that are done.
     let horizon = left().filter_map(|at| events[at].ended).min();
-    let latest = (0..events.len()).filter(|at| done & 1 << at != 0).map(|at| events[at].begun).max();
+    let latest =
+        (0..events.len()).filter(|at| done & 1 << at != 0).map(|at| events[at].begun).max();
     left().any(|at| {
         let event = &events[at];
         let possible = horizon.is_none_or(|horizon| event.begun <= horizon)

@@ -142,7 +142,8 @@ impl Upload {
             sent.iter().filter(|sent| lies_there(sent)).map(|sent| (at, sent)).collect();
         let mut tried = vec![false; sent.len()];
         while let Some((from, here)) = going.pop() {
-            let same = beginning(&here.bytes[(from - here.at) as usize..], &bytes[(from - at) as usize..]);
+            let same =
+                beginning(&here.bytes[(from - here.at) as usize..], &bytes[(from - at) as usize..]);
             let until = from + same as u64;
             if until == at + bytes.len() as u64 {
                 return true;
@@ -273,7 +274,8 @@ impl Upload {
         let calls = || commits.iter().filter(|call| call.outcome != Committed::Nothing);
         let acknowledged = |call: &&CommitCall| call.outcome == Committed::Acknowledged;
         let first = calls().filter(acknowledged).min_by_key(|call| call.ended);
-        let in_time = |call: &&CommitCall| first.is_none_or(|first| Some(call.begun) <= first.ended);
+        let in_time =
+            |call: &&CommitCall| first.is_none_or(|first| Some(call.begun) <= first.ended);
         let mut events: Vec<Event> = calls()
             .filter(in_time)
             .filter(|call| first.is_none_or(|first| !std::ptr::eq(first, *call)))
