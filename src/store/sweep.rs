@@ -96,9 +96,7 @@ struct Cursor {
     after: Option<String>,
     /// The record of the segment that is being deleted.
     segment: Option<String>,
-    /// How many of its chunks and pages are deleted already, of all of them; and of those
-    /// that its object does not list. Two counts, since the object may be replaced between
-    /// two calls.
+    /// How many of its chunks and pages are deleted: of all; of those not listed.
     deleted: u64,
     trimmed: u64,
 }
@@ -120,7 +118,7 @@ enum Found {
     Nothing,
     /// Nobody can tell what it lists.
     Unreadable,
-    Object(Manifest),
+    Object(Box<Manifest>),
 }
 
 struct Sweep<'a, K, C> {
@@ -138,8 +136,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
             Ok(()) => {}
             Err(Halt::Failed(error)) => return Err(error),
             Err(Halt::Spent) => {
-                let text = serde_json::to_string(&cursor).expect("strings and numbers");
-                self.report.cursor = Some(text);
+                self.report.cursor = Some(serde_json::to_string(&cursor).expect("plain data"));
             }
         }
         Ok(self.report)
@@ -249,7 +246,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         let Some(stored) = self.store.load_header(key).await? else { return Ok(Found::Nothing) };
         let Ok(manifest) = stored.manifest else { return Ok(Found::Unreadable) };
         if !self.rules.has_passed(manifest.info.expires) {
-            return Ok(Found::Object(manifest));
+            return Ok(Found::Object(Box::new(manifest)));
         }
         if self.limits.conditional_write
             && (self.dry_run || self.delete_version(&kv_key, stored.version).await?)
@@ -308,7 +305,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         &mut self,
         record: &Segment,
         id: Id,
-    ) -> Result<(bool, Option<Manifest>), Halt> {
+    ) -> Result<(bool, Option<Box<Manifest>>), Halt> {
         if let Some(upload) = record.upload {
             let kv_key = key::upload(&record.key, upload);
             if let Some(entry) = self.store.kv().get(&kv_key, None).await? {

@@ -79,6 +79,8 @@ impl Client {
     async fn put(&mut self, key: &str) {
         let number = self.history.number();
         let size = SIZES[self.random.below(SIZES.len() as u64) as usize];
+        // So large that a reader is not done with it as soon as it has begun.
+        let size = if self.pace.stops() { 3 * size } else { size };
         // The number makes all contents differ, the empty one too.
         let mut content = number.to_le_bytes().to_vec();
         content.extend(bytes(number, size));
@@ -150,7 +152,7 @@ impl Client {
 
     /// When a write of this client has to be done.
     pub fn deadline_seconds(&mut self) -> Option<u32> {
-        let hours = self.pace == Pace::Leisurely && self.random.below(3) > 0;
+        let hours = self.pace.stops() && self.random.below(3) > 0;
         hours.then(|| 120 + self.random.below(2 * 3600) as u32)
     }
 
@@ -191,7 +193,7 @@ impl Client {
 
     /// Reads an object, or part: every byte is the right one of one put, and if nothing
     /// failed all of them are there.
-    async fn get(&mut self, key: &str, range: Option<ByteRange>) {
+    pub async fn get(&mut self, key: &str, range: Option<ByteRange>) {
         let begun = Instant::now();
         let options = GetOptions { range, ..GetOptions::default() };
         let (content, mut reader) = match self.store.get(key, &options).await {

@@ -1,4 +1,4 @@
-//! A client that reads what others are still writing.
+//! A client that reads, also what others are still writing.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,12 +12,18 @@ use crate::clients::Client;
 use crate::uploads::Upload;
 
 impl Client {
-    /// Follows so many uploads, one after the other.
-    pub async fn work_on_following(mut self, times: u64) {
+    /// Reads so many times, one after the other: objects, and uploads under way.
+    pub async fn work_on_reading(mut self, times: u64) {
         for _ in 0..times {
-            let longest_ms = [3000, 60_000, 1_200_000][self.random.below(3) as usize];
-            sleep(Duration::from_millis(self.random.below(longest_ms))).await;
-            self.follow().await;
+            let rest_ms = self.pace.rest_ms(&mut self.random);
+            sleep(Duration::from_millis(rest_ms)).await;
+            match self.random.below(2) {
+                0 => self.follow().await,
+                _ => {
+                    let key = self.key();
+                    self.get(key, None).await;
+                }
+            }
         }
     }
 

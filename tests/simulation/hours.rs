@@ -36,6 +36,7 @@ pub async fn simulate(seed: u64, trace: bool) {
     let paged = random.below(PAGED_EVERY) == 0;
     let value_bytes_max = if paged { VALUE_BYTES_MIN } else { limits.value_bytes_max };
     let limits = KvLimits { value_bytes_max, ..limits };
+    let pace = if random.below(3) == 0 { Pace::Busy } else { Pace::Leisurely };
     let crashes = random.below(10) == 0;
     let sweepers = random.below(4) as usize;
     let world = World::new(limits.clone(), super::plan(&mut random), random.draw());
@@ -46,9 +47,9 @@ pub async fn simulate(seed: u64, trace: bool) {
         let Member { store, kv, wall } = world.member(&mut random);
         watched.push(kv);
         let (random, history) = (Random::new(random.draw()), history.clone());
-        let client = Client { store, wall, random, history, name, pace: Pace::Leisurely };
+        let client = Client { store, wall, random, history, name, pace };
         match name {
-            CLIENTS => crew.add(client.work_on_following(4)),
+            CLIENTS => crew.add(client.work_on_reading(8)),
             _ => crew.add(client.work_on_uploads(OPERATIONS)),
         }
     }
@@ -56,7 +57,7 @@ pub async fn simulate(seed: u64, trace: bool) {
         let member = world.member(&mut random);
         let random = Random::new(random.draw());
         let sweeper = Sweeper::new(member, random, history.clone(), 10 + name);
-        crew.add(sweeper.work());
+        crew.add(sweeper.work(pace));
     }
     crew.work(crashes.then(|| Duration::from_millis(random.below(3_600_000)))).await;
     // Where nothing is conditional no delete is durable: a crash that undid the delete of an

@@ -7,6 +7,8 @@
 //! with two contents; nothing hangs; operations and memory stay within limits; and when
 //! nothing fails any more every object verifies.
 //!
+//! Each fifth seed is a history of hours, with uploads, follows and sweeps: see [`hours`].
+//!
 //! A seed that fails is printed. `CHUNK_STORE_SEED=N` runs that one alone and prints what
 //! happens, `CHUNK_STORE_SEEDS=N` runs so many in place of the usual number.
 

@@ -14,16 +14,36 @@ const PAUSES_MAX: usize = 6;
 pub enum Pace {
     /// Bodies come at once, and what is read is taken soon.
     Steady,
-    /// At times it stops in the middle, for minutes or for hours.
+    /// At times it stops in the middle, for minutes or for hours, and between two works.
     Leisurely,
+    /// As leisurely in the middle, and then at once on to the next: everything meets.
+    Busy,
 }
 
 impl Pace {
+    /// Whether it may stop in the middle.
+    pub fn stops(self) -> bool {
+        self != Pace::Steady
+    }
+
+    /// How long it rests between two works, in milliseconds.
+    pub fn rest_ms(self, random: &mut Random) -> u64 {
+        let longest_ms = match self {
+            Pace::Leisurely => [3000, 3000, 3000, 60_000, 1_200_000, 7_200_000],
+            Pace::Steady | Pace::Busy => [3000; 6],
+        };
+        let longest_ms = longest_ms[random.below(6) as usize];
+        random.below(longest_ms)
+    }
+
     /// How long a reader takes over one piece, in milliseconds.
     pub fn reading_ms(self, random: &mut Random) -> u64 {
         match self {
-            Pace::Leisurely if random.below(12) == 0 => random.below(600_000),
-            _ => random.below(50),
+            Pace::Leisurely | Pace::Busy => {
+                let longest_ms = [50, 50, 50, 60_000, 60_000, 600_000][random.below(6) as usize];
+                random.below(longest_ms)
+            }
+            Pace::Steady => random.below(50),
         }
     }
 }
@@ -42,7 +62,7 @@ impl PacedSource {
     pub fn new(bytes: Bytes, piece_bytes: usize, pace: Pace, random: &mut Random) -> Self {
         let (pauses, longest_ms, random) = match pace {
             Pace::Steady => (0, 0, Random::new(0)),
-            Pace::Leisurely => {
+            Pace::Leisurely | Pace::Busy => {
                 let longest_ms = [100, 100, 10_000, 600_000, 3_600_000][random.below(5) as usize];
                 (PAUSES_MAX, longest_ms, Random::new(random.draw()))
             }

@@ -16,6 +16,7 @@ use chunk_store_tests::random::Random;
 use tokio::time::sleep;
 
 use crate::history::History;
+use crate::source::Pace;
 use crate::world::{Member, SimulatedStore, Watched, World};
 
 /// A sweep that is cut into more calls does not come to its end.
@@ -40,9 +41,9 @@ impl Sweeper {
     }
 
     /// From time to time for hours, or again and again for a while.
-    pub async fn work(mut self) {
-        let (sweeps, longest_ms) = match self.random.below(4) {
-            0 => (60, [30_000; 3]),
+    pub async fn work(mut self, pace: Pace) {
+        let (sweeps, longest_ms) = match (pace, self.random.below(4)) {
+            (Pace::Busy, _) | (_, 0) => (60, [20_000; 3]),
             _ => (5, [3000, 600_000, 3_600_000]),
         };
         for _ in 0..sweeps {
