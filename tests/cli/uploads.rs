@@ -202,7 +202,7 @@ fn uploads_are_listed_described_and_discarded() {
     let accepted = &content[..offset(&shown) as usize];
     assert_eq!((&shown["digest"], &shown["sealed"]), (&digest(accepted).into(), &false.into()));
     let name = shown["upload"].as_str().unwrap();
-    assert_eq!(place.json(&["uploads", "show", name]), [shown.clone()]);
+    assert_eq!(place.json(&["uploads", "show", name]), std::slice::from_ref(&shown));
     let described = String::from_utf8(place.works(&["uploads", "show", name])).unwrap();
     assert!(described.contains("films/a") && described.contains("deadline"), "{described}");
 
