@@ -6,6 +6,7 @@
 //! same condition would then not hold against our own value. Only whoever reads
 //! back can tell, so the failure goes to the caller as [`Failure::Ambiguous`].
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 
@@ -61,6 +62,28 @@ impl<K: Kv, C: Clock> Patient<K, C> {
         debug_assert!(options.condition.is_none(), "a conditional set cannot be repeated");
         self.retry(&KV_ATTEMPTS, || self.kv.set(key, value.clone(), options.clone())).await?;
         Ok(())
+    }
+
+    /// As [`Patient::set`]; says whether an attempt was given up before the one that
+    /// succeeded, and may yet land.
+    pub async fn set_and_tell(
+        &self,
+        key: &str,
+        value: Bytes,
+        options: SetOptions,
+    ) -> Result<bool, Error> {
+        let given_up = Cell::new(-1);
+        let set = async || {
+            given_up.update(|count| count + 1);
+            let result = self.kv.set(key, value.clone(), options.clone()).await;
+            if matches!(result, Err(KvError::Throttled(_))) {
+                // That did nothing.
+                given_up.update(|count| count - 1);
+            }
+            result
+        };
+        self.retry(&KV_ATTEMPTS, set).await?;
+        Ok(given_up.get() > 0)
     }
 
     /// Writes a value once, for what can be done without.

@@ -3,6 +3,7 @@
 
 mod convert;
 mod set;
+mod uploads;
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::kv::{Condition, Entry, KeyPage, Kv, KvError, KvLimits, Outcome, SetOptions};
 use crate::range::Span;
 use crate::store::Store;
-use crate::store::get::Reader;
+use crate::store::get::{Piece, Reader};
 
 // What the macro writes is not ours to lint.
 #[allow(missing_docs, clippy::all)]
@@ -119,11 +120,7 @@ async fn send(
     while let Some(next) = reader.next().await {
         match next {
             Ok(piece) => {
-                // The share of the memory budget is held until the bytes are taken.
-                let (bytes, share) = piece.into_parts();
-                let refused = stream.write_all(Vec::from(bytes)).await;
-                drop(share);
-                if !refused.is_empty() {
+                if !send_piece(piece, &mut stream).await {
                     return;
                 }
             }
@@ -138,8 +135,17 @@ async fn send(
     let _ = end.write(result).await;
 }
 
+/// Sends a piece; whether its reader is still there.
+async fn send_piece(piece: Piece, stream: &mut StreamWriter<u8>) -> bool {
+    // The share of the memory budget is held until the bytes are taken.
+    let (bytes, share) = piece.into_parts();
+    let refused = stream.write_all(Vec::from(bytes)).await;
+    drop(share);
+    refused.is_empty()
+}
+
 /// What the end of a body says if its sender never came to say anything.
-fn gone() -> Result<(), types::Error> {
+fn gone<T>() -> Result<T, types::Error> {
     Err(types::Error::Unavailable(("the read was given up".to_string(), None)))
 }
 

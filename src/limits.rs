@@ -85,6 +85,12 @@ pub const CHECKPOINT_REST_MS: u64 = 100;
 /// See [`CHECKPOINT_REST_MS`].
 pub const CHECKPOINT_REST_FACTOR: u64 = 4;
 
+/// Where the operations of an invocation are counted, a checkpoint is written after so
+/// many chunks at the earliest, and takes so many operations.
+pub const CHECKPOINT_CHUNKS_COUNTED: u64 = 32;
+/// See [`CHECKPOINT_CHUNKS_COUNTED`].
+pub const CHECKPOINT_OPERATIONS: u64 = 2;
+
 /// An append writes no chunk if it is longer ago, in milliseconds, that it saw that the
 /// upload is still its own. With the time that a kv operation may take this is less than
 /// [`CLOCK_MARGIN_SECONDS`], which is the least grace of content that was superseded.
@@ -127,6 +133,10 @@ pub const KV_ATTEMPTS: Attempts = Attempts {
     backoff_first_ms: 50,
     backoff_max_ms: 5_000,
 };
+
+/// How many segments one operation marks as unneeded at most; sweep finds the others by
+/// itself.
+pub const HINTS_MAX: usize = 64;
 
 /// For hints that sweep can do without.
 pub const HINT_ATTEMPTS: Attempts = Attempts { attempts_max: 1, ..KV_ATTEMPTS };

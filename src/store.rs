@@ -22,7 +22,7 @@ mod verify;
 mod walk;
 mod write;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -48,6 +48,8 @@ pub struct Store<K, C> {
 struct Inner<K, C> {
     kv: Patient<K, C>,
     budget: OnceCell<Budget>,
+    /// How far ahead the last reader came to read.
+    read_ahead: Cell<Option<usize>>,
 }
 
 impl<K, C> Clone for Store<K, C> {
@@ -59,7 +61,9 @@ impl<K, C> Clone for Store<K, C> {
 impl<K: Kv, C: Clock> Store<K, C> {
     /// A store over `kv`, timed by `clock`.
     pub fn new(kv: K, clock: C) -> Self {
-        Self { inner: Rc::new(Inner { kv: Patient::new(kv, clock), budget: OnceCell::new() }) }
+        let kv = Patient::new(kv, clock);
+        let inner = Inner { kv, budget: OnceCell::new(), read_ahead: Cell::new(None) };
+        Self { inner: Rc::new(inner) }
     }
 
     fn kv(&self) -> &Patient<K, C> {

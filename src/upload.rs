@@ -270,10 +270,7 @@ mod tests {
         golden_upload("v1-upload-open-lone-chunk.bin", &holding(&lone));
         golden_upload("v1-upload-sealed.bin", &Upload { options: all_options, ..sealed(&stored) });
         let committed = State::Committed(Seal { replaces: None, ..seal(&stored) });
-        golden_upload(
-            "v1-upload-committed.bin",
-            &Upload { state: committed, ..holding(&stored) },
-        );
+        golden_upload("v1-upload-committed.bin", &Upload { state: committed, ..holding(&stored) });
         golden_upload(
             "v1-upload-aborted.bin",
             &Upload { state: State::Aborted, ..holding(&stored) },

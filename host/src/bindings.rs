@@ -7,7 +7,7 @@ use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, Set
 use chunk_store::object;
 use chunk_store::range::{ByteRange, Span};
 
-pub(crate) use self::exports::streaming::chunk_store::{maintenance, objects, sweeping};
+pub(crate) use self::exports::streaming::chunk_store::{maintenance, objects, sweeping, uploads};
 pub(crate) use self::streaming::chunk_store::{kv, types};
 
 // What the macro writes is not ours to document.
@@ -121,6 +121,27 @@ impl From<objects::ObjectPage> for object::ObjectPage {
             prefixes: page.prefixes,
             cursor: page.cursor,
         }
+    }
+}
+
+impl From<types::UploadStatus> for object::UploadStatus {
+    fn from(status: types::UploadStatus) -> Self {
+        Self {
+            key: status.key,
+            offset: status.offset,
+            size: status.size,
+            digest: status.digest,
+            started: status.started,
+            deadline: status.deadline,
+            sealed: status.sealed,
+        }
+    }
+}
+
+impl From<uploads::UploadPage> for object::UploadPage {
+    fn from(page: uploads::UploadPage) -> Self {
+        let uploads = page.uploads.into_iter().map(|(name, status)| (name, status.into()));
+        Self { uploads: uploads.collect(), cursor: page.cursor }
     }
 }
 

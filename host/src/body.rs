@@ -15,7 +15,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc as pieces, oneshot};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
-    Destination, FutureConsumer, Source, StreamConsumer, StreamProducer, StreamResult,
+    Destination, FutureConsumer, Lift, Source, StreamConsumer, StreamProducer, StreamResult,
 };
 
 use crate::bindings::types;
@@ -195,7 +195,7 @@ impl<D> StreamProducer<D> for Pieces {
 }
 
 /// Takes what the guest sends.
-pub(crate) struct Taken(pub mpsc::Sender<Bytes>);
+pub(crate) struct Taken(mpsc::Sender<Bytes>);
 
 impl<D> StreamConsumer<D> for Taken {
     type Item = u8;
@@ -223,11 +223,19 @@ impl<D> StreamConsumer<D> for Taken {
     }
 }
 
-/// Takes how a body that the guest sent ended.
-pub(crate) struct TakenEnd(pub Option<oneshot::Sender<Result<(), types::Error>>>);
+impl Taken {
+    /// And where it comes out.
+    pub fn channel() -> (Self, mpsc::Receiver<Bytes>) {
+        let (sender, pieces) = mpsc::channel(PIECES_WAITING);
+        (Self(sender), pieces)
+    }
+}
 
-impl<D> FutureConsumer<D> for TakenEnd {
-    type Item = Result<(), types::Error>;
+/// Takes how a body that the guest sent ended.
+pub(crate) struct TakenEnd<T>(pub Option<oneshot::Sender<Result<T, types::Error>>>);
+
+impl<D, T: Lift + Send + 'static> FutureConsumer<D> for TakenEnd<T> {
+    type Item = Result<T, types::Error>;
 
     fn poll_consume(
         mut self: Pin<&mut Self>,
@@ -265,11 +273,6 @@ pub(crate) type Opened =
 impl ObjectReader {
     pub(crate) fn new((content, pieces, ended): Opened, instance: Instance) -> Self {
         Self { content, pieces, ended: Some(ended), instance, rest: Bytes::new() }
-    }
-
-    /// The channel that `Taken` fills.
-    pub(crate) fn channel() -> (mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>) {
-        mpsc::channel(PIECES_WAITING)
     }
 
     /// The object.

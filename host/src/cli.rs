@@ -14,10 +14,13 @@ mod put;
 mod range;
 mod sweep;
 mod transfer;
+mod uploads;
 mod verify;
 
+use std::cell::OnceCell;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,6 +34,10 @@ use chunk_store_host::kv::{self, Backend};
 
 /// A process that a signal ended has this exit code, plus the signal's number.
 const SIGNALLED: u8 = 128;
+
+/// How long the end of the process waits for what a command that failed or was
+/// interrupted had begun.
+const SHUT_DOWN: Duration = Duration::from_secs(2);
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -48,15 +55,24 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&Failure::local(format!("cannot start: {error}"))),
     };
-    let ended = runtime.block_on(async {
-        tokio::select! {
-            ended = run(args, &output) => ended,
-            // What was being written is given up as after any failure: no object, no
-            // file under the final name, no temporary one.
-            code = interruption() => Ok(ExitCode::from(code)),
-        }
-    });
+    let ended = runtime.block_on(run(args, &output));
     ended.unwrap_or_else(|failure| output.fail(&failure))
+}
+
+/// Does the work of a command unless a signal asks to end. What was being written is then
+/// given up as after any failure: no object, no file under the final name; only what can
+/// be gone on with is kept.
+async fn unless_interrupted(
+    work: impl Future<Output = Result<ExitCode, Failure>>,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    tokio::select! {
+        ended = work => ended,
+        code = interruption() => {
+            output.interrupted();
+            Ok(ExitCode::from(code))
+        }
+    }
 }
 
 /// Waits for a signal that asks the process to end; gives its exit code.
@@ -80,22 +96,41 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Command::Copy(copy) = args.command {
-        return copy::run(copy, args.namespace.as_deref(), output).await;
+        let copied = copy::run(copy, args.namespace.as_deref(), output);
+        return unless_interrupted(copied, output).await;
     }
     let creates = matches!(args.command, Command::Put(_));
-    let store = open(&args.kv, args.namespace.as_deref(), creates, output).await?;
-    match args.command {
-        Command::Put(put) => put::run(&store, put, output).await,
-        Command::Get(get) => get::run(&store, get, output).await,
+    let opened = OnceCell::new();
+    let work = async {
+        let store = open(&args.kv, args.namespace.as_deref(), creates, output).await?;
+        run_on(opened.get_or_init(|| store), args.command, output).await
+    };
+    let ended = unless_interrupted(work, output).await;
+    if let Some(store) = opened.into_inner() {
+        // An interrupted upload writes down how far it has come.
+        store.shut_down(SHUT_DOWN).await;
+    }
+    ended
+}
+
+async fn run_on(
+    store: &ChunkStore,
+    command: Command,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Put(put) => put::run(store, put, output).await,
+        Command::Get(get) => get::run(store, get, output).await,
         Command::Head { key } => {
             let info = store.head(&key, None).await.map_err(|e| Failure::of(&key, e))?;
             output.object(&info);
             Ok(ExitCode::SUCCESS)
         }
-        Command::List(list) => list::run(&store, list, output).await,
-        Command::Delete { keys } => delete::run(&store, &keys, output).await,
-        Command::Verify(verify) => verify::run(&store, verify, output).await,
-        Command::Sweep(sweep) => sweep::run(&store, &sweep, output).await,
+        Command::List(list) => list::run(store, list, output).await,
+        Command::Delete { keys } => delete::run(store, &keys, output).await,
+        Command::Verify(verify) => verify::run(store, verify, output).await,
+        Command::Uploads { command } => uploads::run(store, command, output).await,
+        Command::Sweep(sweep) => sweep::run(store, &sweep, output).await,
         Command::Copy(_) | Command::Completions { .. } => unreachable!("handled above"),
     }
 }

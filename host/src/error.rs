@@ -6,6 +6,9 @@ pub enum Error {
     /// The store says so.
     #[error(transparent)]
     Store(#[from] chunk_store::error::Error),
+    /// The source of a body that is added to an upload failed. What came of it is kept.
+    #[error("the source of the body failed: {0}")]
+    Source(String),
     /// The guest trapped, and took every operation of its instance along. What was
     /// not committed is not stored; the next operation gets a fresh instance.
     #[error("the store's component failed: {0}; try again")]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use wasmtime::component::Accessor;
 use wasmtime::{ResourceLimiter, Store};
 use wasmtime_wasi::ResourceTable;
@@ -32,6 +32,8 @@ pub(crate) type Job =
 pub(crate) struct Instance {
     jobs: mpsc::UnboundedSender<Job>,
     end: Arc<Mutex<Option<String>>>,
+    /// Closed when the thread is about to end, with all that it had begun.
+    gone: watch::Receiver<()>,
 }
 
 impl Instance {
@@ -46,16 +48,28 @@ impl Instance {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let end = Arc::new(Mutex::new(None));
         let reason = end.clone();
+        let (alive, gone) = watch::channel(());
         let run = move || {
             let ended = runtime.block_on(run(compiled, backend, memory, inbox));
             let why = ended.err().map_or("it was shut down".to_string(), |error| describe(&error));
             *reason.lock().expect("never held across a panic") = Some(why);
+            // Waits for what the backend has begun on threads.
+            drop(runtime);
+            drop(alive);
         };
         std::thread::Builder::new()
             .name("chunk-store guest".to_string())
             .spawn(run)
             .map_err(|error| Error::Start(error.to_string()))?;
-        Ok(Self { jobs, end })
+        Ok(Self { jobs, end, gone })
+    }
+
+    /// Waits until it has ended, which takes that all other handles are dropped.
+    pub async fn ended(self) {
+        let Self { jobs, mut gone, .. } = self;
+        drop(jobs);
+        // Nothing is ever sent: an error says that the thread is gone.
+        while gone.changed().await.is_ok() {}
     }
 
     /// Whether it takes no more jobs.

@@ -34,6 +34,7 @@ mod store;
 pub use allocator::keep_freed_memory;
 pub use body::{Body, ObjectReader};
 pub use error::Error;
+pub use store::uploads::UploadReader;
 pub use store::{ChunkStore, Config};
 
 /// The component that the host runs, as it was built: for embedding elsewhere.

@@ -1,6 +1,9 @@
 //! A store to use from Rust: the component's interfaces as async functions.
 
+pub(crate) mod uploads;
+
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chunk_store::kv::KvLimits;
 use chunk_store::object::{
@@ -55,6 +58,16 @@ impl ChunkStore {
         crate::engine::compiled()?;
         let memory = GuestMemory::new(config.guest_memory_bytes_max);
         Ok(Self { shared: Arc::new(Shared { backend, memory, instance: Mutex::new(None) }) })
+    }
+
+    /// Waits until what failed operations had begun is over, at most for so long: a
+    /// program that ends before may leave values behind that are half written, and nothing
+    /// removes those for an hour. Other clones of this store are not waited for.
+    pub async fn shut_down(self, patience: Duration) {
+        let instance = self.shared.instance.lock().expect("never held across a panic").take();
+        if let Some(instance) = instance {
+            let _ = tokio::time::timeout(patience, instance.ended()).await;
+        }
     }
 
     /// The most memory that an instance of this store has had, in bytes.
@@ -126,10 +139,10 @@ impl ChunkStore {
                     Ok(got) => got,
                     Err(error) => return Ok(Err(error)),
                 };
-                let (sender, pieces) = ObjectReader::channel();
+                let (taken, pieces) = Taken::channel();
                 let (ended, end_taken) = oneshot::channel();
                 accessor.with(|mut store| {
-                    stream.pipe(&mut store, Taken(sender))?;
+                    stream.pipe(&mut store, taken)?;
                     end.pipe(&mut store, TakenEnd(Some(ended)))
                 })?;
                 let opened: Opened = (content.into(), pieces, end_taken);

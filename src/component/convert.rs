@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::bindings::exports::streaming::chunk_store::{maintenance, objects, sweeping};
+use super::bindings::exports::streaming::chunk_store::{maintenance, objects, sweeping, uploads};
 use super::bindings::streaming::chunk_store::{kv as imported, types};
 use crate::error::Error;
 use crate::kv::{Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome};
 use crate::object::{
     Content, GetOptions, ListOptions, ListedObject, ObjectInfo, ObjectPage, ObjectSummary,
-    Precondition, PutOptions, SweepOptions, SweepReport, VerifyReport,
+    Precondition, PutOptions, SweepOptions, SweepReport, UploadPage, UploadStatus, VerifyReport,
 };
 use crate::range::{ByteRange, Span};
 
@@ -141,6 +141,27 @@ impl From<ObjectPage> for objects::ObjectPage {
             prefixes: page.prefixes,
             cursor: page.cursor,
         }
+    }
+}
+
+impl From<UploadStatus> for types::UploadStatus {
+    fn from(status: UploadStatus) -> Self {
+        Self {
+            key: status.key,
+            offset: status.offset,
+            size: status.size,
+            digest: status.digest,
+            started: status.started,
+            deadline: status.deadline,
+            sealed: status.sealed,
+        }
+    }
+}
+
+impl From<UploadPage> for uploads::UploadPage {
+    fn from(page: UploadPage) -> Self {
+        let uploads = page.uploads.into_iter().map(|(name, status)| (name, status.into()));
+        Self { uploads: uploads.collect(), cursor: page.cursor }
     }
 }
 

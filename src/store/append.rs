@@ -5,9 +5,11 @@
 //! object is cut as if it had come in one piece. The record names the old chunk until
 //! the new one is acknowledged.
 
+use bytes::Bytes;
+
 use super::Store;
 use super::feed::Feed;
-use super::upload::{Held, status};
+use super::upload::{Held, status, upload_plan};
 use super::write::{Kept, SegmentWriter};
 use crate::body::Source;
 use crate::chunker::Chunker;
@@ -15,7 +17,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::key::Id;
 use crate::kv::{Kv, KvLimits};
-use crate::limits::{CHUNKS_END_APPEND, FIRST_READ_BYTES};
+use crate::limits::{CHUNKS_END_APPEND, FIRST_READ_BYTES, LEASE_MS};
 use crate::manifest::{Node, Place};
 use crate::object::UploadStatus;
 use crate::plan::Plan;
@@ -37,8 +39,9 @@ impl<K: Kv, C: Clock> Store<K, C> {
         mut source: impl Source,
     ) -> Result<UploadStatus, Error> {
         let limits = self.limits();
-        let held = self.load_upload(name, &limits).await?;
+        let mut held = self.load_upload(name, &limits).await?;
         check_open(&held.upload, offset)?;
+        let loaded_ns = self.clock().monotonic_ns();
         let mut buffer = Vec::with_capacity(FIRST_READ_BYTES);
         let mut ended = false;
         while buffer.is_empty() && !ended {
@@ -46,6 +49,11 @@ impl<K: Kv, C: Clock> Store<K, C> {
         }
         if buffer.is_empty() {
             return Ok(status(&held.upload));
+        }
+        if self.clock().monotonic_ns() - loaded_ns >= LEASE_MS * 1_000_000 {
+            // The body took its time to begin; others may have superseded the last chunk.
+            held = self.load_upload(name, &limits).await?;
+            check_open(&held.upload, offset)?;
         }
         let mut append = self.begin_append(held, limits.clone()).await?;
         let feed = &mut append.feed;
@@ -78,7 +86,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
 
     async fn begin_append(&self, held: Held, limits: KvLimits) -> Result<Append<'_, K, C>, Error> {
         let upload = &held.upload;
-        let plan = Plan::new(upload.options.size, &limits, upload.options.chunk_bytes_max)?;
+        let plan = upload_plan(upload.options.size, &limits, upload.options.chunk_bytes_max)?;
         let (kept, tail) = kept(upload, &plan);
         let chunker = Chunker::new(plan, kept.offset);
         let record = Segment {
@@ -90,22 +98,18 @@ impl<K: Kv, C: Clock> Store<K, C> {
             condemned_at: None,
         };
         // The old chunk and the new one at once, so that nobody waits while holding.
+        let old_bytes = tail.map_or(0, |tail| tail.length);
+        let share = self.take_share(old_bytes + chunker.chunk_bytes(), &limits).await?;
         let begun = match tail {
-            None => None,
-            Some(tail) => {
-                let share = self.take_share(tail.length + chunker.chunk_bytes(), &limits).await?;
-                let index = upload.nodes.len() - 1;
-                Some((self.chunk_of_upload(upload, index).await?, share))
-            }
+            None => Bytes::new(),
+            Some(_) => self.chunk_of_upload(&held, upload.nodes.len() - 1, &limits).await?,
         };
         let size = upload.options.size;
         let superseded = tail.map(|tail| tail.segment());
         let superseded = superseded.filter(|segment| !kept.segments.contains(segment));
         let writer = SegmentWriter::append(self, record, &limits, held, kept);
         let mut feed = Feed::new(self, limits, writer, chunker, size);
-        if let Some((bytes, share)) = begun {
-            feed.push(&bytes, Some(share)).await?;
-        }
+        feed.push(&begun, Some(share)).await?;
         Ok(Append { feed, superseded })
     }
 }

@@ -7,6 +7,8 @@
 
 use bytes::Bytes;
 
+use futures::{StreamExt, stream};
+
 use super::Store;
 use super::load::{Stored, check_precondition};
 use crate::attempt::Failure;
@@ -14,9 +16,10 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::key::{self, Id};
 use crate::kv::{Condition, Kv, KvLimits, Outcome, SetOptions};
-use crate::limits::COMMIT_ATTEMPTS;
+use crate::limits::{COMMIT_ATTEMPTS, HINTS_MAX};
 use crate::manifest::{self, Manifest, codec};
 use crate::object::Precondition;
+use crate::pacing;
 use crate::segment::Segment;
 
 /// A manifest ready to be set.
@@ -149,15 +152,18 @@ impl<K: Kv, C: Clock> Store<K, C> {
     ///
     /// A version never comes back, so an attempt that lands after another has succeeded
     /// finds its condition broken. Absence does come back: an attempt that landed late
-    /// would bring an object back that the next attempt put and somebody deleted.
+    /// would bring an object back that the next attempt put and somebody deleted. An
+    /// upload's manifest may have been set by others who commit it too, while an attempt of
+    /// ours is still on its way: that it is there does not say that ours has landed.
     async fn load_settled(
         &self,
         commit: &Commit<'_>,
         lands_until_ns: u64,
     ) -> Result<Option<Stored>, Error> {
+        let only_ours = matches!(commit.against, Against::Any(_));
         for poll in 1.. {
             let stored = self.load_header(&commit.manifest.info.key).await?;
-            if is_generation(&stored, &commit.manifest.info.generation)
+            if only_ours && is_generation(&stored, &commit.manifest.info.generation)
                 || self.clock().monotonic_ns() >= lands_until_ns
             {
                 return Ok(stored);
@@ -200,23 +206,33 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// Marks segments that a commit replaced, or a failed write left behind, as
     /// unneeded. Only a hint: sweep finds them without it, only later, so no failure
     /// here fails the operation.
+    ///
+    /// Where nothing is conditional it is not given: a record that was read a moment ago
+    /// would take back what its writer has made it cover since, and those chunks would
+    /// never be found. Of many segments only the first are given it, so that who deletes a
+    /// large object does not wait for thousands of hints.
     pub(super) async fn condemn(&self, segments: &[Id], limits: &KvLimits) {
+        let segments = &segments[..segments.len().min(HINTS_MAX)];
         let operations = 2 * segments.len() as u64;
-        if limits.operations_max.is_some_and(|left| u64::from(left) < operations) {
+        let too_many = limits.operations_max.is_some_and(|left| u64::from(left) < operations);
+        if too_many || !limits.conditional_write {
             return;
         }
-        for segment in segments {
-            let kv_key = key::segment(*segment);
-            let Ok(Some(entry)) = self.kv().get(&kv_key, None).await else { continue };
-            let Ok(mut record) = Segment::decode(&entry.value) else { continue };
-            if record.condemned_at.is_none() {
-                record.condemned_at = Some(self.clock().wall_ms());
-                let options = SetOptions {
-                    condition: entry.version.map(Condition::VersionIs),
-                    ..SetOptions::default()
-                };
-                let _ = self.kv().set_as_hint(&kv_key, record.encode().into(), options).await;
-            }
+        let hints = stream::iter(segments).map(|segment| self.condemn_one(*segment));
+        hints.buffer_unordered(pacing::depth(limits)).collect::<()>().await;
+    }
+
+    async fn condemn_one(&self, segment: Id) {
+        let kv_key = key::segment(segment);
+        let Ok(Some(entry)) = self.kv().get(&kv_key, None).await else { return };
+        let Ok(mut record) = Segment::decode(&entry.value) else { return };
+        if record.condemned_at.is_none() {
+            record.condemned_at = Some(self.clock().wall_ms());
+            let options = SetOptions {
+                condition: entry.version.map(Condition::VersionIs),
+                ..SetOptions::default()
+            };
+            let _ = self.kv().set_as_hint(&kv_key, record.encode().into(), options).await;
         }
     }
 }

@@ -102,9 +102,9 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> Feed<'a, K, C> {
 /// once it is too long.
 pub(super) fn check_size(taken: u64, size: Option<u64>, ended: bool) -> Result<(), Error> {
     match size {
-        Some(size) if taken > size => Err(Error::BodyMismatch(format!(
-            "the body is longer than the announced {size} bytes"
-        ))),
+        Some(size) if taken > size => {
+            Err(Error::BodyMismatch(format!("the body is longer than the announced {size} bytes")))
+        }
         Some(size) if ended && taken < size => Err(Error::BodyMismatch(format!(
             "the body ended after {taken} of the announced {size} bytes"
         ))),

@@ -1,5 +1,6 @@
 //! Fetching the chunks of a list ahead of who reads them, each verified, in order.
 
+use std::future::poll_fn;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -11,11 +12,11 @@ use super::Store;
 use super::walk::{Fault, Step, Walk};
 use crate::budget::Share;
 use crate::clock::Clock;
+use crate::key::Id;
 use crate::kv::{Kv, KvLimits};
 use crate::limits::{CLOCK_MARGIN_SECONDS, KV_ATTEMPTS};
 use crate::manifest::{Manifest, Node};
-use crate::key::Id;
-use crate::pacing;
+use crate::pacing::{self, ReadAhead};
 use crate::range::Span;
 
 /// Verified bytes of an object, with the share of the memory budget that they
@@ -59,6 +60,7 @@ pub(super) struct Fetches<K, C> {
     /// Found by the walk, waiting for memory.
     waiting: Option<Step>,
     going: FuturesOrdered<LocalBoxFuture<'static, Result<Piece, Fault>>>,
+    ahead: ReadAhead,
 }
 
 impl<K: Kv + 'static, C: Clock + 'static> Fetches<K, C> {
@@ -79,8 +81,10 @@ impl<K: Kv + 'static, C: Clock + 'static> Fetches<K, C> {
     }
 
     fn new(origin: Origin<K, C>, nodes: Vec<Node>, segments: Vec<Id>, span: Span) -> Self {
+        let limits = origin.store.limits();
         Self {
-            limits: origin.store.limits(),
+            ahead: ReadAhead::new(pacing::depth(&limits), origin.store.inner.read_ahead.get()),
+            limits,
             origin: Rc::new(origin),
             span,
             walk: Walk::new(nodes, segments, span),
@@ -96,14 +100,35 @@ impl<K: Kv + 'static, C: Clock + 'static> Fetches<K, C> {
         if let Err(fault) = self.fetch_ahead().await {
             return Some(Err(fault));
         }
-        self.going.next().await
+        let piece = self.head().await;
+        let store = &self.origin.store;
+        self.ahead.delivered(store.clock().monotonic_ns());
+        store.inner.read_ahead.set(Some(self.ahead.depth()));
+        piece
+    }
+
+    /// Waits for the first that is under way.
+    async fn head(&mut self) -> Option<Result<Piece, Fault>> {
+        let clock = self.origin.store.clock();
+        let mut idle_since = None;
+        poll_fn(|cx| {
+            if let Some(since) = idle_since.take() {
+                self.ahead.idled(clock.monotonic_ns() - since);
+            }
+            // Digesting what has come is done in here.
+            let polled = self.going.poll_next_unpin(cx);
+            if polled.is_pending() {
+                idle_since = Some(clock.monotonic_ns());
+            }
+            polled
+        })
+        .await
     }
 
     /// Begins fetches up to the depth, as far as memory is free; one at least.
     async fn fetch_ahead(&mut self) -> Result<(), Fault> {
-        let depth = pacing::depth(&self.limits);
         let store = &self.origin.store;
-        while self.going.len() < depth {
+        while self.going.len() < self.ahead.depth() {
             let step = match self.waiting.take() {
                 Some(step) => step,
                 None if self.walked => break,

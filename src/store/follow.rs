@@ -20,11 +20,13 @@ use crate::upload::{State, Upload};
 pub struct Follower<K, C> {
     store: Store<K, C>,
     name: String,
-    upload: Upload,
+    /// As it was last read.
+    held: Held,
     position: u64,
     stall_ms: u64,
-    /// When the upload last grew, by the monotonic clock.
-    grew_ms: u64,
+    /// Since when it has been seen not to grow, by the monotonic clock; `None` while what
+    /// it has grown by is being read.
+    still_since_ms: Option<u64>,
     /// What the record named when it was last read.
     fetches: Option<Fetches<K, C>>,
 }
@@ -34,7 +36,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
     /// then what is added, until its commit.
     ///
     /// [`Error::NotFound`] where there is none, [`Error::Unsupported`] where reads can be
-    /// stale.
+    /// stale or kv has no conditional writes.
     pub async fn follow(
         &self,
         key: &str,
@@ -43,20 +45,21 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
     ) -> Result<(UploadStatus, Follower<K, C>), Error> {
         let limits = self.limits();
         self.check_key(key, &limits)?;
-        if limits.staleness_ms > 0 {
+        if limits.staleness_ms > 0 || !limits.conditional_write {
+            // Without conditions two who append at once may take turns in what is read.
             return Err(Error::Unsupported(
-                "reads of this platform may be old, so nobody can follow a write; read the object when it is committed".to_string(),
+                "reads of this platform may be old, or its writes have no conditions, so nobody can follow a write; read the object when it is committed".to_string(),
             ));
         }
-        let (name, Held { upload, .. }) = self.newest_upload(key).await?.ok_or(Error::NotFound)?;
-        let status = status(&upload);
+        let (name, held) = self.newest_upload(key).await?.ok_or(Error::NotFound)?;
+        let status = status(&held.upload);
         let follower = Follower {
             store: self.clone(),
             name,
-            upload,
+            held,
             position: start,
             stall_ms: 1000 * u64::from(stall_seconds),
-            grew_ms: self.clock().monotonic_ns() / 1_000_000,
+            still_since_ms: None,
             fetches: None,
         };
         Ok((status, follower))
@@ -95,7 +98,8 @@ impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
     ///
     /// [`Error::NotFound`] when the upload is aborted or past its deadline,
     /// [`Error::Unavailable`] when it has not grown for the stall time,
-    /// [`Error::RangeNotSatisfiable`] when it ends before the offset.
+    /// [`Error::RangeNotSatisfiable`] when it ends before the offset, [`Error::Replaced`]
+    /// when the object that it became was replaced and swept before all had been read.
     pub async fn next(&mut self) -> Result<Followed, Error> {
         loop {
             if let Some(fetches) = &mut self.fetches {
@@ -109,7 +113,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
                 }
                 self.fetches = None;
             }
-            let Upload { offset, nodes, segments, .. } = &self.upload;
+            let Upload { offset, nodes, segments, .. } = &self.held.upload;
             if *offset > self.position {
                 let span = Span::new(self.position, *offset);
                 let (nodes, segments) = (nodes.clone(), segments.clone());
@@ -122,33 +126,48 @@ impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
                     false => Ok(Followed::Committed(info)),
                 };
             }
-            let still_ms = self.now_ms() - self.grew_ms;
-            if still_ms >= self.stall_ms {
-                return Err(Error::Unavailable(
-                    format!(
-                        "the upload stands at byte {offset} and has not grown for {} s; its writer may be gone",
-                        still_ms / 1000
-                    ),
-                    None,
-                ));
-            }
-            self.store.clock().sleep_ms(FOLLOW_POLL_MS).await;
-            self.look().await?;
+            self.wait_for_growth().await?;
         }
+    }
+
+    /// Looks whether there is more, until there is or the stall time is over. The time that
+    /// a slow reader took for what was there before does not count.
+    async fn wait_for_growth(&mut self) -> Result<(), Error> {
+        let before = self.held.upload.offset;
+        let since_ms = *self.still_since_ms.get_or_insert_with(|| now_ms(self.store.clock()));
+        self.look().await?;
+        if self.held.upload.offset > before || matches!(self.held.upload.state, State::Committed(_))
+        {
+            self.still_since_ms = None;
+            return Ok(());
+        }
+        let still_ms = now_ms(self.store.clock()) - since_ms;
+        if still_ms >= self.stall_ms {
+            return Err(Error::Unavailable(
+                format!(
+                    "the upload stands at byte {before} and has not grown for {} s; its writer may be gone",
+                    still_ms / 1000
+                ),
+                None,
+            ));
+        }
+        self.store.clock().sleep_ms(FOLLOW_POLL_MS).await;
+        Ok(())
     }
 
     /// Reads the record again. One that is gone after it was sealed may have been
     /// committed.
     async fn look(&mut self) -> Result<(), Error> {
-        let held = match self.store.load_upload(&self.name, &self.store.limits()).await {
+        let limits = self.store.limits();
+        if limits.ranged_get && self.store.is_still(&self.held, &limits).await? {
+            return Ok(());
+        }
+        let held = match self.store.load_upload(&self.name, &limits).await {
             Ok(held) => held,
             Err(Error::NotFound) if self.committed().await?.is_some() => return Ok(()),
             Err(error) => return Err(error),
         };
-        if held.upload.offset > self.upload.offset {
-            self.grew_ms = self.now_ms();
-        }
-        self.upload = held.upload;
+        self.held = held;
         Ok(())
     }
 
@@ -158,30 +177,40 @@ impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
         if let Fault::Failed(error) = fault {
             return Err(error);
         }
-        let before = self.upload.clone();
+        let before = self.held.upload.clone();
         self.look().await?;
-        if self.upload == before {
-            let key = &self.upload.key;
+        if self.held.upload == before {
+            if self.has_been_replaced().await? {
+                return Err(Error::Replaced);
+            }
+            let key = &self.held.upload.key;
             let what = fault.describe();
             return Err(Error::Corrupt(format!("the upload for {key:?} cannot be read: {what}")));
         }
         Ok(())
     }
 
+    /// Whether it was committed, and the object is another one by now.
+    async fn has_been_replaced(&self) -> Result<bool, Error> {
+        let State::Committed(seal) = &self.held.upload.state else { return Ok(false) };
+        let stored = self.store.load_header(&self.held.upload.key).await?;
+        Ok(!is_generation(&stored, &seal.generation.to_string()))
+    }
+
     /// The object, if it has been committed.
     async fn committed(&self) -> Result<Option<ObjectInfo>, Error> {
-        let Some(seal) = self.upload.seal() else { return Ok(None) };
-        let info = manifest_of(&self.upload, seal)?.info;
-        if matches!(self.upload.state, State::Committed(_)) {
+        let Some(seal) = self.held.upload.seal() else { return Ok(None) };
+        let info = manifest_of(&self.held.upload, seal)?.info;
+        if matches!(self.held.upload.state, State::Committed(_)) {
             return Ok(Some(info));
         }
         let stored = self.store.load_header(&info.key).await?;
         Ok(is_generation(&stored, &info.generation).then_some(info))
     }
+}
 
-    fn now_ms(&self) -> u64 {
-        self.store.clock().monotonic_ns() / 1_000_000
-    }
+fn now_ms(clock: &impl Clock) -> u64 {
+    clock.monotonic_ns() / 1_000_000
 }
 
 /// What comes next of an upload that is followed.

@@ -16,7 +16,9 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::key::Id;
 use crate::kv::{Kv, KvLimits};
-use crate::limits::{CHECKPOINT_REST_FACTOR, CHECKPOINT_REST_MS, LEASE_MS};
+use crate::limits::{
+    CHECKPOINT_CHUNKS_COUNTED, CHECKPOINT_REST_FACTOR, CHECKPOINT_REST_MS, LEASE_MS,
+};
 use crate::manifest::Node;
 use crate::manifest::paging::ChunkList;
 use crate::upload::Upload;
@@ -30,6 +32,8 @@ pub(super) struct Journal<'a, K, C> {
     list: ChunkList,
     segments: Vec<Id>,
     offset: u64,
+    /// Chunks settled since the last checkpoint began.
+    settled: u64,
     going: Option<LocalBoxFuture<'a, Result<Option<Held>, Error>>>,
     /// When the checkpoint that is going began, or it was last seen that nobody else
     /// has changed the upload; in milliseconds of the monotonic clock.
@@ -58,6 +62,7 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> Journal<'a, K, C> {
             list,
             segments,
             offset,
+            settled: 0,
             going: None,
             began_ms: now,
             seen_ms: now,
@@ -68,6 +73,7 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> Journal<'a, K, C> {
     /// Takes note of the next chunk: it and all before it are acknowledged.
     pub fn settled(&mut self, chunk: Node) {
         self.offset += chunk.length;
+        self.settled += 1;
         // Its pages have been written by whoever wrote the chunk.
         self.list.push(chunk);
     }
@@ -80,6 +86,10 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> Journal<'a, K, C> {
                 self.ended(ended)?;
             }
             if self.offset <= self.held.upload.offset {
+                return Ok(());
+            }
+            let counted = self.limits.operations_max.is_some();
+            if counted && self.settled < CHECKPOINT_CHUNKS_COUNTED {
                 return Ok(());
             }
             if let Some(rest) = &mut self.rest
@@ -101,6 +111,7 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> Journal<'a, K, C> {
         };
         let (store, held, limits) = (self.store, self.held.clone(), self.limits.clone());
         self.began_ms = self.now_ms();
+        self.settled = 0;
         self.going =
             Some(Box::pin(async move { store.replace_upload(&held, next, &limits).await }));
     }

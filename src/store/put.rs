@@ -19,8 +19,7 @@ use crate::key::Id;
 use crate::kv::{Kv, KvLimits};
 use crate::limits::{
     CHUNKS_END_FIRST, CONTENT_TYPE_BYTES_MAX, DEADLINE_SECONDS_DEFAULT, FIRST_READ_BYTES,
-    INLINE_BYTES_DEFAULT,
-    MEMORY_PER_CHUNK, METADATA_BYTES_MAX, PUT_OPERATIONS,
+    INLINE_BYTES_DEFAULT, MEMORY_PER_CHUNK, METADATA_BYTES_MAX, PUT_OPERATIONS,
 };
 use crate::manifest::{Draft, Node, paging};
 use crate::object::{ObjectInfo, PutOptions};

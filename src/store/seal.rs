@@ -59,7 +59,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             (Some(size), _) => *offset == size,
             (None, None) => false,
             (None, announced) => {
-                let digest = self.digest_of_upload(&held.upload).await?;
+                let digest = self.digest_of_upload(&held, limits).await?;
                 check_digest(announced.as_deref(), &digest).is_ok()
             }
         };
@@ -78,7 +78,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             return Ok(None);
         }
         feed::check_size(held.upload.offset, options.size, true)?;
-        let digest = self.digest_of_upload(&held.upload).await?;
+        let digest = self.digest_of_upload(held, limits).await?;
         check_digest(options.digest.as_deref(), &digest)?;
         let replaces = match limits.conditional_write {
             false => None,
@@ -131,10 +131,19 @@ impl<K: Kv, C: Clock> Store<K, C> {
             Err(error) => return Err(error),
         };
         let committed = Upload { state: State::Committed(seal.clone()), ..held.upload.clone() };
-        // The manifest says so too, for as long as nobody replaces it.
-        let _ = self.replace_upload(held, committed, limits).await;
+        let noted = self.replace_upload(held, committed, limits).await;
         self.condemn(&replaced, limits).await;
-        Ok(Some(manifest.info))
+        match noted {
+            // Whoever committed it again when it has been deleted would bring it back: a
+            // version never comes again, but absence does.
+            Err(error) if limits.conditional_write && seal.replaces.is_none() => {
+                Err(Error::Uncertain(format!(
+                    "the object is there, but not that its upload has been committed: {error}"
+                )))
+            }
+            // The manifest says so too, for as long as nobody replaces it.
+            _ => Ok(Some(manifest.info)),
+        }
     }
 
     /// Refuses to commit again what others have replaced, as far as that can be told

@@ -96,8 +96,9 @@ struct Cursor {
     after: Option<String>,
     /// The record of the segment that is being deleted.
     segment: Option<String>,
-    /// How many of the chunks and pages that go are deleted already.
+    /// How many of its chunks and pages are deleted: of all; of those not listed.
     deleted: u64,
+    trimmed: u64,
 }
 
 /// Why it ends before its end.
@@ -117,7 +118,7 @@ enum Found {
     Nothing,
     /// Nobody can tell what it lists.
     Unreadable,
-    Object(Manifest),
+    Object(Box<Manifest>),
 }
 
 struct Sweep<'a, K, C> {
@@ -135,8 +136,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
             Ok(()) => {}
             Err(Halt::Failed(error)) => return Err(error),
             Err(Halt::Spent) => {
-                let text = serde_json::to_string(&cursor).expect("strings and numbers");
-                self.report.cursor = Some(text);
+                self.report.cursor = Some(serde_json::to_string(&cursor).expect("plain data"));
             }
         }
         Ok(self.report)
@@ -176,13 +176,14 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                 }
                 if cursor.segment.as_ref() != Some(&listed.key) {
                     // Another sweep may have deleted the one that this one was at.
-                    (cursor.segment, cursor.deleted) = (Some(listed.key.clone()), 0);
+                    cursor.segment = Some(listed.key.clone());
+                    (cursor.deleted, cursor.trimmed) = (0, 0);
                 }
                 match cursor.phase {
                     Phase::Uploads => self.upload(&listed.key).await?,
                     Phase::Objects => self.object(&listed).await?,
                     Phase::Segments => {
-                        self.segment(&listed.key, &mut cursor.deleted).await?;
+                        self.segment(&listed.key, cursor).await?;
                         // Not before: one that is cut off is examined again.
                         self.report.segments_examined += 1;
                     }
@@ -245,7 +246,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         let Some(stored) = self.store.load_header(key).await? else { return Ok(Found::Nothing) };
         let Ok(manifest) = stored.manifest else { return Ok(Found::Unreadable) };
         if !self.rules.has_passed(manifest.info.expires) {
-            return Ok(Found::Object(manifest));
+            return Ok(Found::Object(Box::new(manifest)));
         }
         if self.limits.conditional_write
             && (self.dry_run || self.delete_version(&kv_key, stored.version).await?)
@@ -255,7 +256,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         Ok(Found::Nothing)
     }
 
-    async fn segment(&mut self, kv_key: &str, deleted: &mut u64) -> Result<(), Halt> {
+    async fn segment(&mut self, kv_key: &str, cursor: &mut Cursor) -> Result<(), Halt> {
         let Ok(id) = kv_key[SEGMENT_PREFIX.len()..].parse::<Id>() else { return Ok(()) };
         // Once more after it was condemned: with no grace it can go at once.
         for _ in 0..2 {
@@ -269,7 +270,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                 Fate::Keep => {
                     if let Some(manifest) = manifest {
                         let found = (kv_key, id, &record, entry.version);
-                        self.trim(found, &manifest, deleted).await?;
+                        self.trim(found, &manifest, &mut cursor.trimmed).await?;
                     }
                     return Ok(());
                 }
@@ -288,7 +289,9 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                     self.report.segments_deleted += 1;
                     return Ok(());
                 }
-                Fate::Delete => return self.delete(kv_key, id, &record, deleted).await,
+                Fate::Delete => {
+                    return self.delete(kv_key, id, &record, &mut cursor.deleted).await;
+                }
             }
             if fate == Fate::Revive || self.rules.grace_ms > 0 {
                 return Ok(());
@@ -302,7 +305,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         &mut self,
         record: &Segment,
         id: Id,
-    ) -> Result<(bool, Option<Manifest>), Halt> {
+    ) -> Result<(bool, Option<Box<Manifest>>), Halt> {
         if let Some(upload) = record.upload {
             let kv_key = key::upload(&record.key, upload);
             if let Some(entry) = self.store.kv().get(&kv_key, None).await? {

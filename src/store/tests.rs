@@ -4,6 +4,7 @@
 mod committing;
 mod following;
 mod interrupted;
+mod overtaken;
 mod platforms;
 mod reading;
 mod scripted;

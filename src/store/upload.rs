@@ -5,8 +5,8 @@
 //! first [`FRAME_BYTES`] bytes, which hold a checksum of all of it.
 
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream;
+use futures::{StreamExt, TryStreamExt};
 
 use super::commit::kv_ttl;
 use super::load::check_precondition;
@@ -62,14 +62,36 @@ impl<K: Kv, C: Clock> Store<K, C> {
         self.check_key(key, &limits)?;
         check_options(options)?;
         check_write_precondition(options.precondition.as_ref(), &limits)?;
-        Plan::new(options.size, &limits, options.chunk_bytes_max)?;
+        upload_plan(options.size, &limits, options.chunk_bytes_max)?;
         if options.precondition.is_some() {
             let stored = self.load_header(key).await?;
             check_precondition(options.precondition.as_ref(), self.current(key, &stored)?)?;
         }
+        let mut lost = String::new();
+        for attempt in 1..=KV_ATTEMPTS.attempts_max {
+            // Each attempt has a name of its own: one that was given up and lands late would
+            // take back what has been accepted since.
+            let upload = self.new_upload(key, options);
+            let kv_key = key::upload(key, upload.upload);
+            let value = encode(&upload, &limits)?;
+            match self.kv().set_if(&kv_key, value, self.record_options(&upload, &limits)).await {
+                Ok(_) => return Ok(key::upload_name(&kv_key)),
+                Err(Failure::Definite(error)) => return Err(error),
+                Err(Failure::Ambiguous(why)) => lost = why,
+            }
+            self.kv().back_off(attempt).await;
+            if limits.staleness_ms == 0 && self.look(&kv_key, &limits).await?.is_some() {
+                return Ok(key::upload_name(&kv_key));
+            }
+        }
+        Err(Error::Unavailable(lost, None))
+    }
+
+    /// An upload that begins now.
+    fn new_upload(&self, key: &str, options: &PutOptions) -> Upload {
         let started = self.clock().wall_ms();
         let seconds = options.deadline_seconds.unwrap_or(DEADLINE_SECONDS_DEFAULT);
-        let upload = Upload {
+        Upload {
             key: key.to_string(),
             upload: Id::begun_at(started, self.clock().random()),
             options: StoredOptions {
@@ -87,11 +109,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             segments: Vec::new(),
             nodes: Vec::new(),
             state: State::Open,
-        };
-        let kv_key = key::upload(key, upload.upload);
-        let value = encode(&upload, &limits)?;
-        self.kv().set(&kv_key, value, self.record_options(&upload, &limits)).await?;
-        Ok(key::upload_name(&kv_key))
+        }
     }
 
     /// How an upload stands.
@@ -102,7 +120,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
         let held = self.load_upload(name, &self.limits()).await?;
         let mut status = status(&held.upload);
         if status.digest.is_none() {
-            status.digest = Some(self.digest_of_upload(&held.upload).await?.to_string());
+            status.digest = Some(self.digest_of_upload(&held, &self.limits()).await?.to_string());
         }
         Ok(status)
     }
@@ -145,25 +163,29 @@ impl<K: Kv, C: Clock> Store<K, C> {
         let uploads = stream::iter(names)
             .map(|name| async { self.load_upload(&name, &limits).await.map(|held| (name, held)) })
             .buffered(pacing::depth(&limits))
-            // What is over, or cannot be read, is not under way.
-            .filter_map(async |loaded| loaded.ok())
-            .filter(|(_, held)| {
-                let under_way = matches!(held.upload.state, State::Open | State::Sealed(_));
-                std::future::ready(under_way && held.upload.key.starts_with(prefix))
+            .filter_map(async |loaded| match loaded {
+                Ok((name, held)) => {
+                    let under_way = matches!(held.upload.state, State::Open | State::Sealed(_));
+                    let listed = under_way && held.upload.key.starts_with(prefix);
+                    listed.then(|| Ok((name, status(&held.upload))))
+                }
+                // What is over, or can never be read, is not under way.
+                Err(Error::NotFound | Error::Corrupt(_)) => None,
+                // Listed, and not to be seen by a read yet: so young that its writer knows.
+                Err(Error::Unavailable(..)) if limits.staleness_ms > 0 => None,
+                Err(error) => Some(Err(error)),
             })
-            .map(|(name, held)| (name, status(&held.upload)))
-            .collect()
-            .await;
+            .try_collect()
+            .await?;
         Ok(UploadPage { uploads, cursor: page.cursor })
     }
 
-    /// Reads the record of an upload that is not aborted and not past its deadline.
+    /// Reads the record of an upload that is not aborted, and has been committed or is not
+    /// past its deadline.
     pub(super) async fn load_upload(&self, name: &str, limits: &KvLimits) -> Result<Held, Error> {
         let (kv_key, id) = key::named_upload(name)?;
         let Some(entry) = self.kv().get(&kv_key, None).await? else {
-            let lately = u64::from(limits.staleness_ms) + 1000 * CLOCK_MARGIN_SECONDS;
-            let age_ms = self.clock().wall_ms().saturating_sub(id.began());
-            if limits.staleness_ms > 0 && age_ms < lately {
+            if self.may_not_be_seen(id, limits) {
                 return Err(Error::Unavailable(
                     "there is no such upload, or it cannot be seen yet".to_string(),
                     Some(u64::from(limits.staleness_ms)),
@@ -176,10 +198,22 @@ impl<K: Kv, C: Clock> Store<K, C> {
         if upload.upload != id || key::upload(&upload.key, id) != kv_key {
             return Err(damaged("its record is the one of another".to_string()));
         }
-        if upload.state == State::Aborted || self.clock().wall_ms() > upload.deadline {
-            return Err(Error::NotFound);
+        let late = self.clock().wall_ms() > upload.deadline;
+        match upload.state {
+            State::Aborted => return Err(Error::NotFound),
+            State::Open | State::Sealed(_) if late => return Err(Error::NotFound),
+            // Who commits it again, or follows it to its end, is told for as long as it
+            // is known.
+            _ => {}
         }
         Ok(Held::new(kv_key, upload, &entry.value, entry.version))
+    }
+
+    /// Whether a record may be there that a read does not see yet.
+    fn may_not_be_seen(&self, upload: Id, limits: &KvLimits) -> bool {
+        let lately = u64::from(limits.staleness_ms) + 1000 * CLOCK_MARGIN_SECONDS;
+        let age_ms = self.clock().wall_ms().saturating_sub(upload.began());
+        limits.staleness_ms > 0 && age_ms < lately
     }
 
     /// Replaces the record of an upload, durably. `None` if it is not the one that was
@@ -204,6 +238,9 @@ impl<K: Kv, C: Clock> Store<K, C> {
                     _ => return Ok(None),
                 }
             }
+            if limits.staleness_ms > 0 && !self.is_still(held, limits).await? {
+                return Ok(None);
+            }
             let condition = version.take().map(Condition::VersionIs);
             let options = SetOptions { condition, ..options.clone() };
             match self.kv().set_if(&held.kv_key, value.clone(), options).await {
@@ -227,12 +264,24 @@ impl<K: Kv, C: Clock> Store<K, C> {
     }
 
     /// Whether the record of an upload is still the one that was held. Where reads can be
-    /// stale nobody can tell.
+    /// stale an older one says nothing; but if somebody ended the upload, that shows as
+    /// soon as reads are no longer stale, and what it held may be swept then.
     pub(super) async fn is_still(&self, held: &Held, limits: &KvLimits) -> Result<bool, Error> {
-        if limits.staleness_ms > 0 {
-            return Ok(true);
+        if limits.staleness_ms == 0 {
+            let there = self.look(&held.kv_key, limits).await?;
+            return Ok(there.is_some_and(|(there, _)| there == held.mark));
         }
-        Ok(self.look(&held.kv_key, limits).await?.is_some_and(|(there, _)| there == held.mark))
+        let Some(entry) = self.kv().get(&held.kv_key, None).await? else {
+            return Ok(self.may_not_be_seen(held.upload.upload, limits));
+        };
+        let there = Upload::decode(&entry.value);
+        Ok(there.is_ok_and(|there| match (&held.upload.state, &there.state) {
+            (_, State::Open) => true,
+            (State::Sealed(ours), State::Sealed(theirs) | State::Committed(theirs)) => {
+                ours.generation == theirs.generation
+            }
+            _ => false,
+        }))
     }
 
     /// The mark of the record that is there, and its version.
@@ -257,20 +306,26 @@ impl<K: Kv, C: Clock> Store<K, C> {
     }
 
     /// The digest of what has been accepted.
-    pub(super) async fn digest_of_upload(&self, upload: &Upload) -> Result<Digest, Error> {
-        if let Some(digest) = upload.digest() {
+    pub(super) async fn digest_of_upload(
+        &self,
+        held: &Held,
+        limits: &KvLimits,
+    ) -> Result<Digest, Error> {
+        if let Some(digest) = held.upload.digest() {
             return Ok(digest);
         }
-        let bytes = self.chunk_of_upload(upload, 0).await?;
+        let bytes = self.chunk_of_upload(held, 0, limits).await?;
         Ok(Digest::of(&bytes))
     }
 
     /// The bytes of a chunk of an upload: of this node.
     pub(super) async fn chunk_of_upload(
         &self,
-        upload: &Upload,
+        held: &Held,
         index: usize,
+        limits: &KvLimits,
     ) -> Result<Bytes, Error> {
+        let upload = &held.upload;
         let before = &upload.nodes[..index];
         let step = Step {
             offset: before.iter().map(|node| node.length).sum(),
@@ -278,19 +333,23 @@ impl<K: Kv, C: Clock> Store<K, C> {
             node: upload.nodes[index],
         };
         // When it was written is not known; it may have been just now.
-        self.fetch_patiently(step, false, self.clock().wall_ms()).await.map_err(|fault| match fault
-        {
-            Fault::Failed(error) => error,
-            Fault::Missing(_) if self.limits().staleness_ms > 0 => {
-                let wait_ms = u64::from(self.limits().staleness_ms);
-                Error::Unavailable(fault.describe(), Some(wait_ms))
+        let fault = match self.fetch_patiently(step, false, self.clock().wall_ms()).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(fault) => fault,
+        };
+        let what = fault.describe();
+        match fault {
+            Fault::Failed(error) => Err(error),
+            Fault::Missing(_) if limits.staleness_ms > 0 => {
+                Err(Error::Unavailable(what, Some(u64::from(limits.staleness_ms))))
             }
-            fault => Error::Corrupt(format!(
-                "the upload for {:?} cannot be gone on with: {}",
-                upload.key,
-                fault.describe()
-            )),
-        })
+            // Superseded and swept since the record was read.
+            _ if !self.is_still(held, limits).await? => Err(busy()),
+            _ => Err(Error::Corrupt(format!(
+                "the upload for {:?} cannot be gone on with: {what}",
+                upload.key
+            ))),
+        }
     }
 }
 
@@ -310,6 +369,21 @@ fn encode(upload: &Upload, limits: &KvLimits) -> Result<Bytes, Error> {
         "the record of the upload is full with {} appends; commit it, or begin anew with larger ones",
         upload.segments.len()
     )))
+}
+
+/// The chunk plan of an upload of this size. Where the operations of an invocation are
+/// counted, several invocations share the work: none of them has to write it all.
+pub(super) fn upload_plan(
+    size: Option<u64>,
+    limits: &KvLimits,
+    chunk_bytes_max: Option<u32>,
+) -> Result<Plan, Error> {
+    let uncounted = KvLimits { operations_max: None, ..limits.clone() };
+    let plan = Plan::new(size, &uncounted, chunk_bytes_max)?;
+    match limits.operations_max {
+        None => Ok(plan),
+        Some(_) => Plan::new(None, limits, chunk_bytes_max),
+    }
 }
 
 /// What callers see of an upload.

@@ -60,13 +60,7 @@ impl Walk {
     /// Over all chunks of a list that hold bytes of `span`; chunks and pages lie in
     /// these segments.
     pub fn new(nodes: Vec<Node>, segments: Vec<Id>, span: Span) -> Self {
-        Self {
-            lists: vec![nodes.into_iter()],
-            span,
-            segments,
-            offset: 0,
-            index: 0,
-        }
+        Self { lists: vec![nodes.into_iter()], span, segments, offset: 0, index: 0 }
     }
 
     /// The next chunk. A page that cannot be had is a fault; the walk can go on

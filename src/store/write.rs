@@ -25,7 +25,10 @@ use crate::digest::{Digest, Tree};
 use crate::error::Error;
 use crate::key::{self, Id, NUMBER_END};
 use crate::kv::{Kv, KvLimits, SetOptions};
-use crate::limits::{APPEND_OPERATIONS, GRACE_SECONDS_DEFAULT, KV_ATTEMPTS};
+use crate::limits::{
+    APPEND_OPERATIONS, CHECKPOINT_CHUNKS_COUNTED, CHECKPOINT_OPERATIONS, GRACE_SECONDS_DEFAULT,
+    KV_ATTEMPTS,
+};
 use crate::manifest::paging::{ChunkList, FullPage, list_nodes_max};
 use crate::manifest::{Node, Place};
 use crate::pacing;
@@ -38,6 +41,9 @@ pub(super) struct SegmentWriter<'a, K, C> {
     id: Id,
     record: Segment,
     recorded: bool,
+    /// Until when a record that was given up may land, by the monotonic clock.
+    record_lands_until_ns: u64,
+    write_lag_ms_max: u32,
     chunks: u32,
     list: ChunkList,
     /// Of a segment that is the whole object.
@@ -102,6 +108,8 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             id,
             record,
             recorded: false,
+            record_lands_until_ns: 0,
+            write_lag_ms_max: limits.write_lag_ms_max,
             chunks: 0,
             list: ChunkList::new(id, list_nodes_max(limits.value_bytes_max)),
             tree: Tree::default(),
@@ -123,8 +131,10 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
         held: Held,
         kept: Kept,
     ) -> Self {
-        let spare = limits.operations_max;
-        let operations = spare.map(|left| u64::from(left).saturating_sub(APPEND_OPERATIONS));
+        let operations = limits.operations_max.map(|left| {
+            let spare = u64::from(left).saturating_sub(APPEND_OPERATIONS);
+            spare * CHECKPOINT_CHUNKS_COUNTED / (CHECKPOINT_CHUNKS_COUNTED + CHECKPOINT_OPERATIONS)
+        });
         let ttl_seconds = held.upload.options.ttl_seconds;
         let writer = Self::new(store, record, limits, ttl_seconds, operations);
         let nodes_max = list_nodes_max(limits.value_bytes_max);
@@ -192,7 +202,10 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
         if self.store.clock().wall_ms() > self.record.deadline {
             // Sweep may have taken the segment for abandoned: what came later would never
             // be found.
-            return Err(past_deadline());
+            return Err(match self.journal {
+                None => past_deadline(),
+                Some(_) => Error::NotFound,
+            });
         }
         if let Some(journal) = &mut self.journal {
             journal.check_still_ours().await?;
@@ -226,9 +239,24 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             let key = key::segment(self.id);
             let store = self.store;
             self.spend(1)?;
-            self.alongside(store.kv().set(&key, record, options)).await??;
+            self.outlast_record().await?;
+            if self.alongside(store.kv().set_and_tell(&key, record, options)).await?? {
+                let lag_ns = u64::from(self.write_lag_ms_max) * 1_000_000;
+                self.record_lands_until_ns = store.clock().monotonic_ns() + lag_ns;
+            }
         }
         Ok(())
+    }
+
+    /// Waits until no record that was given up can land any more: it would take the next
+    /// one back, and what that covers besides would never be found.
+    async fn outlast_record(&mut self) -> Result<(), Error> {
+        let clock = self.store.clock();
+        let left_ns = self.record_lands_until_ns.saturating_sub(clock.monotonic_ns());
+        if left_ns == 0 {
+            return Ok(());
+        }
+        self.alongside(clock.sleep_ms(left_ns.div_ceil(1_000_000))).await
     }
 
     async fn start_set(
@@ -255,10 +283,14 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
 
     fn spend(&mut self, operations: u64) -> Result<(), Error> {
         let Some(left) = &mut self.operations else { return Ok(()) };
-        *left = left.checked_sub(operations).ok_or_else(|| {
-            Error::LimitExceeded(
+        *left = left.checked_sub(operations).ok_or_else(|| match self.journal {
+            None => Error::LimitExceeded(
                 "the body needs more kv operations than this invocation may make; announce its size, so that larger chunks are planned".to_string(),
-            )
+            ),
+            Some(_) => Error::Unavailable(
+                "this invocation may make no more kv operations; what was stored is kept: go on in another".to_string(),
+                None,
+            ),
         })?;
         Ok(())
     }

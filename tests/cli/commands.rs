@@ -70,7 +70,10 @@ fn put_prints_the_object_and_its_cost_as_json() {
     let file = place.file("film.mp4", &content);
     let printed = place.json(&["put", &file]);
     let [put] = &printed[..] else { panic!("{printed:?}") };
-    assert_fields(put, &[&INFO_FIELDS[..], &["elapsed-ms", "guest-memory-bytes"]].concat());
+    assert_fields(
+        put,
+        &[&INFO_FIELDS[..], &["sent-bytes", "elapsed-ms", "guest-memory-bytes"]].concat(),
+    );
     assert_eq!(put["key"], "film.mp4");
     assert_eq!(put["size"], 1 << 20);
     assert_eq!(put["digest"], digest(&content));
@@ -168,7 +171,7 @@ fn a_range_is_inclusive() {
         let got = place.json(&["get", "key", "--range", range, "-o", "part"]).remove(0);
         assert!(std::fs::read(place.path("part")).unwrap() == content[slice.clone()], "{range}");
         assert_eq!(got["part"], json!({ "start": slice.start, "end": slice.end }));
-        let more = ["part", "elapsed-ms", "guest-memory-bytes"];
+        let more = ["part", "received-bytes", "elapsed-ms", "guest-memory-bytes"];
         assert_fields(&got, &[&INFO_FIELDS[..], &more].concat());
     }
 }
@@ -304,6 +307,8 @@ fn help_has_examples() {
         &["list", "--help"],
         &["verify", "--help"],
         &["copy", "--help"],
+        &["uploads", "--help"],
+        &["sweep", "--help"],
     ] {
         let help = String::from_utf8(place.works(arguments)).unwrap();
         let (_, examples) = help.split_once("Examples:\n").expect("it has examples");

@@ -54,6 +54,14 @@ impl Place {
         place
     }
 
+    /// One with a store in it, so that it can be looked at while it is written to.
+    pub fn with_store() -> Self {
+        let place = Self::new();
+        place.works(&["put", "/dev/null", "first"]);
+        place.works(&["delete", "first"]);
+        place
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

@@ -19,10 +19,11 @@ const IMPORTS: [&str; 4] = [
 const TYPES: [&str; 2] = ["streaming:chunk-store/types@0.1.0", "wasi:clocks/types@0.3.0"];
 
 /// What it serves.
-const EXPORTS: [&str; 3] = [
+const EXPORTS: [&str; 4] = [
     "streaming:chunk-store/maintenance@0.1.0",
     "streaming:chunk-store/objects@0.1.0",
     "streaming:chunk-store/sweeping@0.1.0",
+    "streaming:chunk-store/uploads@0.1.0",
 ];
 
 /// Interfaces by name, with the names of their functions.
@@ -81,4 +82,6 @@ fn exports_every_function_of_its_interfaces() {
     assert_eq!(exports[EXPORTS[0]], names(["verify"]));
     assert_eq!(exports[EXPORTS[1]], names(["put", "get", "head", "delete", "list"]));
     assert_eq!(exports[EXPORTS[2]], names(["sweep"]));
+    let uploads = names(["begin", "append", "status", "commit", "abort", "list", "follow"]);
+    assert_eq!(exports[EXPORTS[3]], uploads);
 }

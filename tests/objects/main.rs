@@ -1,14 +1,15 @@
-//! The rules of `wit/objects.wit` and of `maintenance.verify`, through the component,
-//! each on every backend.
+//! The rules of `wit/objects.wit`, `wit/uploads.wit` and `maintenance.verify`, through the
+//! component, each on every backend.
 //!
 //! A rule is one function, a backend one constructor of a [`subject::Subject`]; both
 //! are listed below, once, and every pair of them is a test of its own. What becomes
 //! of damaged files is in `damage`, what of a guest that traps in `traps`, of objects on
-//! their way to another store in `copying`, what a guest
-//! needs at most in `memory`.
+//! their way to another store in `copying`, of readers and a writer beside sweeps in `load`,
+//! what a guest needs at most in `memory`.
 
 mod copying;
 mod damage;
+mod load;
 mod memory;
 mod origin;
 mod rules;
@@ -128,6 +129,20 @@ mod on {
                 chunks_that_are_too_small,
                 pages_that_cannot_be,
                 cursors_from_elsewhere,
+            ],
+            uploads: [
+                any_store_goes_on_where_another_stopped,
+                an_append_elsewhere_tells_where_to_go_on,
+                a_body_that_breaks_off_leaves_what_came_of_it,
+                an_append_that_is_given_up_ends_its_body,
+                of_two_appends_at_once_one_wins,
+                what_was_announced_is_kept_to,
+                a_commit_counts_once,
+                a_precondition_is_kept_at_the_commit,
+                an_aborted_upload_is_gone,
+                uploads_under_way_are_listed,
+                who_follows_gets_all_that_is_added_and_the_object,
+                who_follows_is_told_of_an_abort_and_of_a_stall,
             ],
             verify: [
                 a_whole_object_has_no_problems,

@@ -10,4 +10,5 @@ pub mod preconditions;
 pub mod ranges;
 pub mod refusals;
 pub mod round_trip;
+pub mod uploads;
 pub mod verify;

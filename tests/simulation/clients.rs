@@ -1,21 +1,20 @@
 //! Clients at work: each draws its operations from the seed, one after the other, beside
 //! the others.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use chunk_store::body::SliceSource;
+use bytes::Bytes;
 use chunk_store::error::Error;
-use chunk_store::object::{GetOptions, ListOptions, ObjectInfo, Precondition, PutOptions};
+use chunk_store::object::{GetOptions, ListOptions, Precondition, PutOptions};
 use chunk_store::range::ByteRange;
-use chunk_store_tests::digest;
 use chunk_store_tests::random::{Random, bytes};
 use tokio::time::Instant;
 
-use crate::register::{Content, Effect, Event};
-use crate::world::SimulatedStore;
+use crate::history::{History, Outcome, ms, told};
+use crate::register::{Content, Effect};
+use crate::source::{Pace, PacedSource};
+use crate::world::{Member, SimulatedStore, Wall, World};
 
 /// The keys that all clients share.
 pub const KEYS: [&str; 2] = ["a", "b"];
@@ -27,101 +26,24 @@ const SIZES: [u64; 8] = [0, 1, 1000, 65_536, 65_537, 131_072, 200_000, 400_000];
 /// each with a bound of its own.
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
 
-/// What all of them did, and what came of it.
-#[derive(Default)]
-pub struct History {
-    /// By the digest.
-    contents: RefCell<BTreeMap<String, PutContent>>,
-    puts: Cell<u64>,
-    events: RefCell<BTreeMap<String, Vec<Event>>>,
-    /// Operations that have begun and not ended: what happened to them is not known if
-    /// they never do.
-    open: RefCell<BTreeMap<u64, (String, Effect, Instant)>>,
-    opened: Cell<u64>,
-    trace: bool,
-}
-
-/// Which put it was, its key, its content.
-type PutContent = (u64, String, Rc<[u8]>);
-
-impl History {
-    pub fn new(trace: bool) -> Self {
-        Self { trace, ..Self::default() }
-    }
-
-    /// What was seen of one key; operations that were cut off may have taken effect.
-    pub fn events(&self, key: &str) -> Vec<Event> {
-        let mut events = self.events.borrow().get(key).cloned().unwrap_or_default();
-        let open = self.open.borrow();
-        let cut_off = open.values().filter(|(of, ..)| of == key);
-        events.extend(cut_off.map(|(_, effect, begun)| Event {
-            effect: *effect,
-            begun: *begun,
-            ended: None,
-        }));
-        events
-    }
-
-    fn note(&self, line: impl FnOnce() -> String) {
-        if self.trace {
-            println!("{}  {}", ms(Instant::now()), line());
-        }
-    }
-
-    /// A write begins that may take effect from now on.
-    fn begin(&self, key: &str, effect: Effect) -> u64 {
-        self.opened.set(self.opened.get() + 1);
-        let event = (key.to_string(), effect, Instant::now());
-        self.open.borrow_mut().insert(self.opened.get(), event);
-        self.opened.get()
-    }
-
-    /// It ended: took effect, did not, or nobody knows.
-    fn end(&self, open: u64, outcome: Outcome) {
-        let (key, effect, begun) = self.open.borrow_mut().remove(&open).expect("it was begun");
-        let ended = match outcome {
-            Outcome::Done => Some(Instant::now()),
-            Outcome::Unknown => None,
-            Outcome::Nothing => return,
-        };
-        self.push(&key, Event { effect, begun, ended });
-    }
-
-    /// A read, or a write that came to nothing because of what it found.
-    fn saw(&self, key: &str, content: Content, begun: Instant) {
-        self.push(key, Event { effect: Effect::Saw(content), begun, ended: Some(Instant::now()) });
-    }
-
-    fn push(&self, key: &str, event: Event) {
-        self.events.borrow_mut().entry(key.to_string()).or_default().push(event);
-    }
-
-    /// Which put made this object: one of this key, and with this content.
-    pub fn content_of(&self, info: &ObjectInfo) -> (u64, Rc<[u8]>) {
-        let contents = self.contents.borrow();
-        let found = contents.get(&info.digest);
-        let (put, key, content) = found.unwrap_or_else(|| panic!("nobody put {info:?}"));
-        assert_eq!(*key, info.key, "an object under another key than its own");
-        assert_eq!(content.len() as u64, info.size);
-        (*put, content.clone())
-    }
-}
-
-enum Outcome {
-    Done,
-    Nothing,
-    Unknown,
-}
-
 /// One client.
 pub struct Client {
     pub store: SimulatedStore,
+    pub wall: Wall,
     pub random: Random,
     pub history: Rc<History>,
     pub name: usize,
+    /// How its bodies come, how it reads, and whether its writes have deadlines.
+    pub pace: Pace,
 }
 
 impl Client {
+    /// One whose clock is right, for when nothing fails any more.
+    pub fn after_all(world: &World, mut random: Random, history: &Rc<History>) -> Self {
+        let Member { store, wall, .. } = world.exact_member(&mut random);
+        Self { store, wall, random, history: history.clone(), name: 9, pace: Pace::Steady }
+    }
+
     /// Does so many operations.
     pub async fn work(mut self, operations: u64) {
         for _ in 0..operations {
@@ -134,8 +56,13 @@ impl Client {
         }
     }
 
-    async fn step(&mut self) {
-        let key = KEYS[self.random.below(KEYS.len() as u64) as usize];
+    /// One of the keys.
+    pub fn key(&mut self) -> &'static str {
+        KEYS[self.random.below(KEYS.len() as u64) as usize]
+    }
+
+    pub async fn step(&mut self) {
+        let key = self.key();
         match self.random.below(10) {
             0..=3 => self.put(key).await,
             4..=6 => {
@@ -150,16 +77,15 @@ impl Client {
     }
 
     async fn put(&mut self, key: &str) {
-        let number = self.history.puts.get() + 1;
-        self.history.puts.set(number);
+        let number = self.history.number();
         let size = SIZES[self.random.below(SIZES.len() as u64) as usize];
+        // So large that a reader is not done with it as soon as it has begun.
+        let size = if self.pace.stops() { 3 * size } else { size };
         // The number makes all contents differ, the empty one too.
         let mut content = number.to_le_bytes().to_vec();
         content.extend(bytes(number, size));
-        let digest = digest(&content);
-        let content: Rc<[u8]> = content.into();
-        let entry = (number, key.to_string(), content.clone());
-        self.history.contents.borrow_mut().insert(digest.clone(), entry);
+        let content = Bytes::from(content);
+        let digest = self.history.will_put(number, key, &content);
 
         let conditional = self.store.limits().conditional_write;
         let precondition = match self.random.below(6) {
@@ -177,11 +103,12 @@ impl Client {
             inline_bytes_max: Some(2000),
             chunk_bytes_max: Some(65_536),
             precondition,
+            deadline_seconds: self.deadline_seconds(),
             ..PutOptions::default()
         };
         let (begun, open) = (Instant::now(), self.history.begin(key, effect));
-        let piece = 1 + self.random.below(100_000) as usize;
-        let result = self.store.put(key, SliceSource::new(&content, piece), &options).await;
+        let source = self.source(content.clone());
+        let result = self.store.put(key, source, &options).await;
         self.history.note(|| {
             format!(
                 "{} put {key} {number} {effect:?} since {}: {}",
@@ -217,8 +144,20 @@ impl Client {
         }
     }
 
+    /// A body in pieces, as it comes from this client.
+    pub fn source(&mut self, content: Bytes) -> PacedSource {
+        let piece_bytes = 1 + self.random.below(100_000) as usize;
+        PacedSource::new(content, piece_bytes, self.pace, &mut self.random)
+    }
+
+    /// When a write of this client has to be done.
+    pub fn deadline_seconds(&mut self) -> Option<u32> {
+        let hours = self.pace.stops() && self.random.below(3) > 0;
+        hours.then(|| 120 + self.random.below(2 * 3600) as u32)
+    }
+
     /// What an error tells of the object, and that it is one of those there may be.
-    fn failed(&self, key: &str, error: Error, begun: Instant) {
+    pub fn failed(&self, key: &str, error: Error, begun: Instant) {
         match error {
             Error::NotFound | Error::PreconditionFailed(None) => self.history.saw(key, None, begun),
             Error::PreconditionFailed(Some(info)) => {
@@ -254,7 +193,7 @@ impl Client {
 
     /// Reads an object, or part: every byte is the right one of one put, and if nothing
     /// failed all of them are there.
-    async fn get(&mut self, key: &str, range: Option<ByteRange>) {
+    pub async fn get(&mut self, key: &str, range: Option<ByteRange>) {
         let begun = Instant::now();
         let options = GetOptions { range, ..GetOptions::default() };
         let (content, mut reader) = match self.store.get(key, &options).await {
@@ -277,13 +216,12 @@ impl Client {
                     );
                     at = end;
                     // A reader that takes its time.
-                    tokio::time::sleep(Duration::from_millis(self.random.below(50))).await;
+                    let pause_ms = self.pace.reading_ms(&mut self.random);
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
                 }
                 Err(error) => {
                     self.history.note(|| format!("{} get {key} of {put}: {error:?}", self.name));
-                    let known = matches!(error, Error::Unavailable(..) | Error::Replaced);
-                    assert!(known, "{key}, put {put}: {error:?}");
-                    return;
+                    return self.broke_off(key, error, begun);
                 }
             }
         }
@@ -291,11 +229,23 @@ impl Client {
         self.history.note(|| format!("{} get {key}: all of {put}", self.name));
     }
 
+    /// A read that has begun ends early only if it took longer than a sweep keeps what
+    /// was replaced, or if kv does not serve.
+    fn broke_off(&self, key: &str, error: Error, begun: Instant) {
+        let young = self.store.limits().staleness_ms > 0;
+        match error {
+            Error::Unavailable(..) => {}
+            Error::Replaced if young || self.history.is_past_grace(begun) => {}
+            error => panic!("{key}, read since {}: {error:?}", ms(begun)),
+        }
+    }
+
     async fn verify(&mut self, key: &str) {
+        let begun = Instant::now();
         match self.store.verify(key).await {
             Ok(report) => {
-                let young = self.store.limits().staleness_ms > 0;
-                assert!(young || report.problems.is_empty(), "{key}: {report:?}");
+                let may = self.store.limits().staleness_ms > 0 || self.history.is_past_grace(begun);
+                assert!(may || report.problems.is_empty(), "{key}: {report:?}");
             }
             Err(Error::NotFound | Error::Unavailable(..)) => {}
             Err(error) => panic!("verify of {key}: {error:?}"),
@@ -334,21 +284,4 @@ impl Client {
         self.history.saw(key, found, begun);
         found
     }
-}
-
-fn told(result: &Result<ObjectInfo, Error>) -> String {
-    match result {
-        Ok(info) => format!("ok, {} bytes", info.size),
-        Err(Error::PreconditionFailed(info)) => {
-            format!("there is {}", if info.is_some() { "one" } else { "none" })
-        }
-        Err(error) => format!("{error:?}"),
-    }
-}
-
-/// Milliseconds of the test's own time, of which only differences mean something.
-fn ms(moment: Instant) -> u128 {
-    static ORIGIN: std::sync::LazyLock<std::time::Instant> =
-        std::sync::LazyLock::new(std::time::Instant::now);
-    moment.into_std().saturating_duration_since(*ORIGIN).as_millis()
 }

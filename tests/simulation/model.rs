@@ -236,7 +236,7 @@ fn every_answer_is_the_one_that_a_map_would_give() {
             super::in_virtual_time(async {
                 let mut random = Random::new(seed);
                 let world = World::new(limits.clone(), Plan::default(), seed);
-                let store = world.exact_client(&mut random);
+                let store = world.exact_member(&mut random).store;
                 let limits = limits.clone();
                 let mut model = Model { store, limits, random, objects: BTreeMap::new() };
                 for _ in 0..OPERATIONS {

@@ -29,6 +29,9 @@ pub struct Event {
     pub begun: Instant,
     /// `None` if nobody knows whether and when it took effect.
     pub ended: Option<Instant>,
+    /// Of one of which nobody knows: when it did not take effect any more, if that is
+    /// known.
+    pub until: Option<Instant>,
 }
 
 impl Effect {
@@ -74,11 +77,15 @@ fn search(
         return false;
     }
     let left = || (0..events.len()).filter(|at| done & 1 << at == 0);
-    // Whoever ended first of those left began before whatever comes next.
+    // Whoever ended first of those left began before whatever comes next, and what comes
+    // next comes after the beginning of all that are done.
     let horizon = left().filter_map(|at| events[at].ended).min();
+    let latest =
+        (0..events.len()).filter(|at| done & 1 << at != 0).map(|at| events[at].begun).max();
     left().any(|at| {
         let event = &events[at];
-        let possible = horizon.is_none_or(|horizon| event.begun <= horizon);
+        let possible = horizon.is_none_or(|horizon| event.begun <= horizon)
+            && event.until.is_none_or(|until| latest.is_none_or(|latest| latest <= until));
         match event.effect.apply(held) {
             Some(next) if possible => {
                 search(events, wanted, done | 1 << at, next, seen)
@@ -102,6 +109,7 @@ mod tests {
             effect,
             begun: at(begun),
             ended: (ended > 0).then(|| at(ended)),
+            until: None,
         };
         events.iter().map(event).collect()
     }
@@ -128,6 +136,19 @@ mod tests {
         }
         for events in bad {
             assert!(!is_explainable(&history(events)), "{events:?}");
+        }
+    }
+
+    /// As a commit that failed, and nobody tried again.
+    #[test]
+    fn what_may_have_taken_effect_did_so_before_it_could_not_any_more() {
+        use Effect::{Saw, Wrote};
+        let maybe = (Wrote(Some(1)), 1, 0);
+        for (seen, explained) in [(5, true), (8, false)] {
+            let mut events =
+                history(&[maybe, (Wrote(Some(2)), seen - 1, seen), (Saw(Some(1)), 9, 10)]);
+            events[0].until = Some(events[0].begun + Duration::from_millis(5));
+            assert_eq!(is_explainable(&events), explained, "{events:?}");
         }
     }
 }

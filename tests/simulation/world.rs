@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chunk_store::clock::Clock;
 use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
+use chunk_store::limits::{CLOCK_MARGIN_SECONDS, LIST_LIMIT_MAX};
 use chunk_store::range::Span;
 use chunk_store::store::Store;
 use chunk_store_host::kv::fault::{FaultyBackend, Plan};
@@ -21,25 +22,39 @@ use tokio::time::Instant;
 /// When every world begins, in milliseconds since the Unix epoch.
 const BEGINNING_MS: u64 = 1_790_000_000_000;
 
-/// Clocks are apart by up to so much, in milliseconds, to either side.
-const SKEW_MS_MAX: u64 = 180_000;
+/// Clocks are off by up to so much, in milliseconds, to either side: the store counts on
+/// two of them being no further apart than `CLOCK_MARGIN_SECONDS`.
+const SKEW_MS_MAX: u64 = 1000 * CLOCK_MARGIN_SECONDS / 2;
 
 pub type SimulatedStore = Store<Native, SimulatedClock>;
 
+/// What somebody takes for the time.
+#[derive(Debug, Clone, Copy)]
+pub struct Wall {
+    begun: Instant,
+    beginning_ms: u64,
+}
+
+impl Wall {
+    /// In milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.beginning_ms + self.begun.elapsed().as_millis() as u64
+    }
+}
+
 /// tokio's time, which passes when everybody waits, seen by a clock that is off.
 pub struct SimulatedClock {
-    begun: Instant,
-    wall_ms: u64,
+    wall: Wall,
     random: RefCell<Random>,
 }
 
 impl Clock for SimulatedClock {
     fn wall_ms(&self) -> u64 {
-        self.wall_ms + self.begun.elapsed().as_millis() as u64
+        self.wall.now_ms()
     }
 
     fn monotonic_ns(&self) -> u64 {
-        self.begun.elapsed().as_nanos() as u64
+        self.wall.begun.elapsed().as_nanos() as u64
     }
 
     async fn sleep_ms(&self, ms: u64) {
@@ -50,6 +65,13 @@ impl Clock for SimulatedClock {
         let mut random = self.random.borrow_mut();
         u128::from(random.draw()) << 64 | u128::from(random.draw())
     }
+}
+
+/// A process of its own: its store, what that has under way, and its clock.
+pub struct Member {
+    pub store: SimulatedStore,
+    pub kv: Arc<Watched>,
+    pub wall: Wall,
 }
 
 /// One kv, and the time since its beginning.
@@ -65,25 +87,22 @@ impl World {
         Self { kv, limits, begun: Instant::now() }
     }
 
-    /// A process of its own, with a clock that is off by chance.
-    pub fn client(&self, random: &mut Random) -> (SimulatedStore, Arc<Watched>) {
-        let wall_ms = BEGINNING_MS - SKEW_MS_MAX + random.below(2 * SKEW_MS_MAX);
-        self.client_at(wall_ms, random)
+    /// A process with a clock that is off by chance.
+    pub fn member(&self, random: &mut Random) -> Member {
+        let skewed_ms = BEGINNING_MS - SKEW_MS_MAX + random.below(2 * SKEW_MS_MAX);
+        self.member_at(skewed_ms, random)
     }
 
     /// A process whose clock is right.
-    pub fn exact_client(&self, random: &mut Random) -> SimulatedStore {
-        self.client_at(BEGINNING_MS, random).0
+    pub fn exact_member(&self, random: &mut Random) -> Member {
+        self.member_at(BEGINNING_MS, random)
     }
 
-    fn client_at(&self, wall_ms: u64, random: &mut Random) -> (SimulatedStore, Arc<Watched>) {
-        let clock = SimulatedClock {
-            begun: self.begun,
-            wall_ms,
-            random: RefCell::new(Random::new(random.draw())),
-        };
-        let watched = Arc::new(Watched::new(self.kv.clone()));
-        (Store::new(Native(watched.clone()), clock), watched)
+    fn member_at(&self, beginning_ms: u64, random: &mut Random) -> Member {
+        let wall = Wall { begun: self.begun, beginning_ms };
+        let clock = SimulatedClock { wall, random: RefCell::new(Random::new(random.draw())) };
+        let kv = Arc::new(Watched::new(self.kv.clone()));
+        Member { store: Store::new(Native(kv.clone()), clock), kv, wall }
     }
 
     /// No faults from now on; and everything that is still on its way has arrived, and
@@ -92,6 +111,18 @@ impl World {
         self.kv.set_plan(Plan::default());
         let ms = self.limits.write_lag_ms_max + self.limits.staleness_ms;
         tokio::time::sleep(Duration::from_millis(u64::from(ms) + 120_000)).await;
+    }
+
+    /// Every key that there is, and its value.
+    pub async fn values(&self) -> BTreeMap<String, Bytes> {
+        let mut values = BTreeMap::new();
+        let page = self.kv.list_keys("", None, LIST_LIMIT_MAX).await.expect("nothing fails");
+        assert!(page.cursor.is_none(), "more keys than a page holds");
+        for listed in page.keys {
+            let entry = self.kv.get(&listed.key, None).await.expect("nothing fails");
+            values.insert(listed.key, entry.expect("nobody writes").value);
+        }
+        values
     }
 }
 
@@ -140,6 +171,7 @@ pub struct Watched {
     kv: FaultyBackend<WriteOnce>,
     operations: Gauge,
     set_bytes: Gauge,
+    writes: AtomicU64,
 }
 
 #[derive(Default)]
@@ -169,7 +201,13 @@ impl Drop for Inside<'_> {
 
 impl Watched {
     fn new(kv: FaultyBackend<WriteOnce>) -> Self {
-        Self { kv, operations: Gauge::default(), set_bytes: Gauge::default() }
+        let writes = AtomicU64::new(0);
+        Self { kv, operations: Gauge::default(), set_bytes: Gauge::default(), writes }
+    }
+
+    /// How many sets and deletes were begun.
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Relaxed)
     }
 
     /// The most kv operations that were under way at once.
@@ -197,11 +235,13 @@ impl Backend for Watched {
     async fn set(&self, key: &str, value: Bytes, options: SetOptions) -> Result<Outcome, KvError> {
         let _inside = self.operations.enter(1);
         let _held = self.set_bytes.enter(value.len() as u64);
+        self.writes.fetch_add(1, Relaxed);
         self.kv.set(key, value, options).await
     }
 
     async fn delete(&self, key: &str, condition: Option<Condition>) -> Result<Outcome, KvError> {
         let _inside = self.operations.enter(1);
+        self.writes.fetch_add(1, Relaxed);
         self.kv.delete(key, condition).await
     }
 

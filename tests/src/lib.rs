@@ -1,11 +1,13 @@
-//! What the suites share: bytes that look random and are the same in every run, and
-//! bodies that behave well or badly.
+//! What the suites share: bytes that look random and are the same in every run, bodies
+//! that behave well or badly, servers, what a kv has to hold.
 
 pub mod body;
+pub mod needed;
 pub mod random;
 pub mod redis;
 
 use std::path::Path;
+use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
@@ -21,4 +23,11 @@ pub fn scratch() -> TempDir {
 /// The digest as the store writes it: `blake3:` and hex.
 pub fn digest(bytes: &[u8]) -> String {
     format!("blake3:{}", blake3::hash(bytes))
+}
+
+/// Sends a signal (`INT`, `STOP`, ...) to a process that we started.
+pub fn signal(child: &Child, signal: &str) {
+    let pid = child.id().to_string();
+    let status = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
+    assert!(status.is_ok_and(|status| status.success()), "kill -{signal} {pid}");
 }

@@ -152,9 +152,7 @@ impl Server {
 
     fn signal(&self, signal: &str) {
         let process = self.process.lock().unwrap();
-        let pid = process.as_ref().expect("it is running").id();
-        let status = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status();
-        assert!(status.is_ok_and(|status| status.success()), "kill -{signal} {pid}");
+        crate::signal(process.as_ref().expect("it is running"), signal);
     }
 
     /// What `redis-cli` prints for a command.

@@ -41,12 +41,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// What is too long for every run: a huge object, more seeds, more kills.
+    /// What is too long for every run: a huge object, more seeds, more kills, more load.
     ///
-    /// Without --seeds and --kills: puts a huge object through a pipe, and checks that
+    /// Without --seeds, --kills and --load: puts a huge object through a pipe, and checks that
     /// memory stays flat.
     #[command(
-        after_help = "Examples:\n  cargo xtask soak                  10 GiB, a few minutes\n  cargo xtask soak --size 1GiB --zeros\n  cargo xtask soak --seeds 1000000  the simulation, an hour of it\n  cargo xtask soak --kills 5000"
+        after_help = "Examples:\n  cargo xtask soak                  10 GiB, a few minutes\n  cargo xtask soak --size 1GiB --zeros\n  cargo xtask soak --seeds 1000000  the simulation, an hour of it\n  cargo xtask soak --kills 5000\n  cargo xtask soak --load 60"
     )]
     Soak {
         /// Size of the object: a number of bytes, or of KB, MB, GB, KiB, MiB, GiB.
@@ -66,6 +66,9 @@ enum Task {
         /// In place of that: so many kills of real processes, on files and on Redis.
         #[arg(long, value_name = "N")]
         kills: Option<u64>,
+        /// In place of that: so many seconds of readers and a writer beside two sweeps.
+        #[arg(long, value_name = "SECONDS")]
+        load: Option<u64>,
     },
 }
 
@@ -78,8 +81,10 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Build => build::run(),
         Task::Bench { arguments } => bench::run(&arguments),
-        Task::Soak { seeds: None, kills: None, size, zeros, dir } => soak::run(size, zeros, dir),
-        Task::Soak { seeds, kills, .. } => soak::tests(seeds, kills),
+        Task::Soak { seeds: None, kills: None, load: None, size, zeros, dir } => {
+            soak::run(size, zeros, dir)
+        }
+        Task::Soak { seeds, kills, load, .. } => soak::tests(seeds, kills, load),
     };
     match result {
         Ok(()) => {

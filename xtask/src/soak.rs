@@ -71,17 +71,19 @@ pub fn run(size: u64, zeros: bool, directory: Option<PathBuf>) -> Result {
 }
 
 /// Runs the tests that take a number of tries, with another number.
-pub fn tests(seeds: Option<u64>, kills: Option<u64>) -> Result {
+pub fn tests(seeds: Option<u64>, kills: Option<u64>, load: Option<u64>) -> Result {
     prepare::run()?;
     let runs = [
         ("simulation", "CHUNK_STORE_SEEDS", seeds, "whatever_fails"),
         ("cli", "CHUNK_STORE_KILLS", kills, "kills::"),
+        ("objects", "CHUNK_STORE_LOAD_SECONDS", load, "load::"),
     ];
     for (suite, variable, number, filter) in runs {
         let Some(number) = number else { continue };
         Step::new(suite, "env")
             .args([format!("{variable}={number}")])
             .args(["cargo", "test", "--release", "--workspace", "--test", suite, "--", filter])
+            .args(["--nocapture"])
             .run()?;
     }
     Ok(())

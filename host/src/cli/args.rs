@@ -102,6 +102,16 @@ pub enum Command {
     },
     /// Read every chunk of objects and check it
     Verify(Verify),
+    /// Writes that are under way, or were interrupted
+    #[command(after_help = "Examples:
+  chunk-store uploads list
+  chunk-store uploads show film.mp4
+  chunk-store uploads abort film.mp4")]
+    Uploads {
+        /// What to do with them
+        #[command(subcommand)]
+        command: Uploads,
+    },
     /// Give back the space of what no object needs any more
     Sweep(Sweep),
     /// Copy objects to another store, or another namespace, as they are
@@ -115,10 +125,16 @@ pub enum Command {
 
 /// Arguments of `put`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+A file of 64 MiB or more is stored as an upload: what has arrived is kept when the command is \
+interrupted, and --resume goes on from there.
+
+Examples:
   chunk-store put film.mp4 films/film.mp4
   curl -s https://example.org/data | chunk-store put - data --ttl 1h
-  chunk-store put report.pdf --meta author=Ann --if-absent")]
+  chunk-store put report.pdf --meta author=Ann --if-absent
+  chunk-store put film.mp4 --resume            go on after an interruption
+  ffmpeg ... -f mpegts - | chunk-store put - live.ts --live")]
 pub struct Put {
     /// The file, or - for standard input
     pub file: PathBuf,
@@ -142,14 +158,32 @@ pub struct Put {
     /// Up to this size an object is one value, like 256KiB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub inline_max: Option<u32>,
+    /// Go on with an interrupted put of the same content: what is stored already is
+    /// compared and not sent again. It keeps the type, metadata and other options that it
+    /// began with. Starts anew if there is none
+    #[arg(long)]
+    pub resume: bool,
+    /// The write has to be complete within this time, like 3days; what an interrupted one
+    /// has left can be gone on with for so long [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = parse_deadline)]
+    pub deadline: Option<u32>,
+    /// Let others read it (`get --follow`) while it is being written
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// Arguments of `get`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+Of an object of 64 MiB or more, what has been written to FILE is kept beside it (as .FILE.*.part) \
+when the command is interrupted, and --resume goes on from there.
+
+Examples:
   chunk-store get film.mp4 -o film.mp4
   chunk-store get film.mp4 --range 0-65535 | file -
-  chunk-store get film.mp4 --range -1000000 -o tail.bin")]
+  chunk-store get film.mp4 --range -1000000 -o tail.bin
+  chunk-store get film.mp4 -o film.mp4 --resume       go on after an interruption
+  chunk-store get live.ts --follow | ffplay -         while it is being written")]
 pub struct Get {
     /// The object
     pub key: String,
@@ -160,6 +194,38 @@ pub struct Get {
     /// on), or -N (the last N)
     #[arg(long, value_name = "A-B|A-|-N", allow_hyphen_values = true, value_parser = parse_range)]
     pub range: Option<ByteRange>,
+    /// Go on with an interrupted get of the same object to the same file. The whole file
+    /// is verified in the end. Starts anew if there is none, or the object has changed
+    #[arg(long, requires = "output", conflicts_with_all = ["range", "follow"])]
+    pub resume: bool,
+    /// Where there is no such object, read the write of it that is under way, to its end
+    #[arg(long)]
+    pub follow: bool,
+    /// Give up following when nothing has been added for so long
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_stall, requires = "follow")]
+    pub stall: u32,
+}
+
+/// Arguments of `uploads`.
+#[derive(Debug, Subcommand)]
+pub enum Uploads {
+    /// List them: how far each has come, of what, its name
+    List {
+        /// Only for keys that begin so
+        #[arg(default_value = "")]
+        prefix: String,
+    },
+    /// Describe one
+    Show {
+        /// Its name, or the key of the object that it becomes (then the newest)
+        upload: String,
+    },
+    /// Discard them: nothing can be added any more, and sweep gives back the space
+    Abort {
+        /// Their names, or keys of objects (then the newest of each)
+        #[arg(required = true, value_name = "UPLOAD")]
+        uploads: Vec<String>,
+    },
 }
 
 /// Arguments of `list`.
@@ -221,6 +287,10 @@ pub struct Sweep {
     pub dry_run: bool,
 }
 
+fn parse_stall(text: &str) -> Result<u32, String> {
+    parse_seconds(text, "10s or 5min", "give less")
+}
+
 fn parse_grace(text: &str) -> Result<u32, String> {
     parse_seconds(text, "0s, 90s or 1h", "give less")
 }
@@ -277,6 +347,13 @@ fn parse_meta(text: &str) -> Result<(String, String), String> {
 fn parse_ttl(text: &str) -> Result<u32, String> {
     match parse_seconds(text, "90s, 1h or 7days", "leave it out to keep the object")? {
         0 => Err("an object that lives for no time would never exist".to_string()),
+        seconds => Ok(seconds),
+    }
+}
+
+fn parse_deadline(text: &str) -> Result<u32, String> {
+    match parse_seconds(text, "6h or 3days", "give less")? {
+        0 => Err("a write takes some time; give more".to_string()),
         seconds => Ok(seconds),
     }
 }

@@ -43,6 +43,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (name, code) = match &error {
             Error::Store(error) => name_and_code(error),
+            Error::Source(_) => ("body-mismatch", 7),
             Error::Trap(_) => ("trap", 15),
             Error::Start(_) => ("start", 15),
         };

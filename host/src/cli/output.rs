@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use chunk_store::object::ObjectInfo;
@@ -12,18 +13,40 @@ use serde_json::json;
 use super::failure::Failure;
 
 /// How the command was asked to speak.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Output {
     /// One JSON object a line.
     pub json: bool,
     /// Somebody is watching.
     pub interactive: bool,
+    /// How to go on, should the command be interrupted now.
+    advice: Arc<Mutex<Option<String>>>,
 }
 
 impl Output {
     /// JSON or not; people are spoken to only on a terminal.
     pub fn new(json: bool) -> Self {
-        Self { json, interactive: !json && std::io::stderr().is_terminal() }
+        let interactive = !json && std::io::stderr().is_terminal();
+        Self { json, interactive, advice: Arc::default() }
+    }
+
+    /// The same, but nobody is shown progress.
+    pub fn unwatched(&self) -> Self {
+        Self { interactive: false, ..self.clone() }
+    }
+
+    /// From now on an interruption is followed by this advice.
+    pub fn advise(&self, advice: Option<String>) {
+        *self.advice.lock().expect("never held across a panic") = advice;
+    }
+
+    /// Tells whoever interrupted the command how to go on, where that is possible.
+    pub fn interrupted(&self) {
+        let Some(advice) = self.advice.lock().expect("never held across a panic").take() else {
+            return;
+        };
+        let message = format!("interrupted; {advice}");
+        self.fail(&Failure { name: "interrupted", message, code: 0 });
     }
 
     /// Prints a line of results. A reader that has had enough (`| head`) ends the

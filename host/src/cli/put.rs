@@ -1,12 +1,15 @@
 //! `put`: a file, or standard input, becomes an object.
 
+mod upload;
+
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use chunk_store::object::{ObjectInfo, Precondition, PutOptions};
-use chunk_store_host::{Body, ChunkStore, Error};
+use chunk_store_host::{Body, ChunkStore};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
@@ -15,12 +18,18 @@ use super::failure::Failure;
 use super::output::{Output, pace};
 use super::transfer::Transfer;
 
+/// Files from this size on are stored as uploads, so that an interrupted put can be gone
+/// on with; below, sending all of it again costs less than the care.
+const RESUMABLE_BYTES_MIN: u64 = 64 << 20;
+
 /// What `--json` says: the object, and what it took to store it.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Stored<'a> {
     #[serde(flatten)]
     info: &'a ObjectInfo,
+    /// Bytes that this command has sent; an earlier one may have sent the others.
+    sent_bytes: u64,
     elapsed_ms: u128,
     guest_memory_bytes: usize,
 }
@@ -29,37 +38,62 @@ struct Stored<'a> {
 pub async fn run(store: &ChunkStore, put: Put, output: &Output) -> Result<ExitCode, Failure> {
     let standard_input = put.file == Path::new("-");
     let key = key(&put, standard_input)?;
+    let (source, size): (Box<dyn Read + Send>, _) = match standard_input {
+        true => (Box::new(std::io::stdin()), None),
+        false => open(&put.file).map(|(file, size)| (Box::new(file) as _, size))?,
+    };
     let options = PutOptions {
+        size,
         content_type: put.content_type.clone().or_else(|| guess_type(&put.file)),
         metadata: put.meta.clone(),
         ttl_seconds: put.ttl,
         precondition: put.if_absent.then_some(Precondition::Absent),
         chunk_bytes_max: put.chunk_max,
         inline_bytes_max: put.inline_max,
+        deadline_seconds: put.deadline,
         ..PutOptions::default()
     };
-    if standard_input {
-        return store_body(store, &key, std::io::stdin(), options, output).await;
-    }
-    let (file, size) = open(&put.file)?;
-    store_body(store, &key, file, PutOptions { size, ..options }, output).await
+    let began = Instant::now();
+    let (info, sent_bytes) = match put.resume || put.live || is_resumable(&options) {
+        true => upload::store(store, &key, source, options, put.resume, output).await?,
+        false => store_body(store, &key, source, options, output).await?,
+    };
+    report(store, &info, sent_bytes, began.elapsed(), output);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_resumable(options: &PutOptions) -> bool {
+    let one_value = u64::from(options.inline_bytes_max.unwrap_or(0));
+    options.size.is_some_and(|size| size >= RESUMABLE_BYTES_MIN && size > one_value)
 }
 
 async fn store_body(
     store: &ChunkStore,
     key: &str,
-    source: impl Read + Send + 'static,
+    source: Box<dyn Read + Send>,
     options: PutOptions,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<(ObjectInfo, u64), Failure> {
     let transfer = Transfer::new(output, key, options.size);
     let stored = store.put(key, Body::blocking(transfer.watch(source)), options).await;
-    let took = transfer.finish();
-    let info = stored.map_err(|error: Error| Failure::of(key, error))?;
+    transfer.finish();
+    let info = stored.map_err(|error| Failure::of(key, error))?;
+    let size = info.size;
+    Ok((info, size))
+}
+
+fn report(
+    store: &ChunkStore,
+    info: &ObjectInfo,
+    sent_bytes: u64,
+    elapsed: Duration,
+    output: &Output,
+) {
     if output.json {
         output.json(&Stored {
-            info: &info,
-            elapsed_ms: took.as_millis(),
+            info,
+            sent_bytes,
+            elapsed_ms: elapsed.as_millis(),
             guest_memory_bytes: store.guest_memory_bytes(),
         });
     }
@@ -68,13 +102,17 @@ async fn store_body(
         1 => "in 1 chunk".to_string(),
         chunks => format!("in {chunks} chunks"),
     };
+    let rest = match info.size - sent_bytes {
+        0 => String::new(),
+        there => format!(", {} were there already", HumanBytes(there)),
+    };
     output.tell(&format!(
-        "stored {key:?}: {} {chunks} ({})\n{}",
+        "stored {:?}: {} {chunks}{rest} ({})\n{}",
+        info.key,
         HumanBytes(info.size),
-        pace(info.size, took),
+        pace(sent_bytes, elapsed),
         info.digest
     ));
-    Ok(ExitCode::SUCCESS)
 }
 
 fn key(put: &Put, standard_input: bool) -> Result<String, Failure> {

@@ -38,6 +38,12 @@ impl Transfer {
         Self { bar, began: Instant::now(), waits }
     }
 
+    /// So many bytes had passed before it began.
+    pub fn begins_at(&self, bytes: u64) {
+        self.bar.set_position(bytes);
+        self.bar.reset_eta();
+    }
+
     /// So many bytes have passed.
     pub fn passed(&self, bytes: usize) {
         self.show();
@@ -74,6 +80,11 @@ impl Transfer {
     pub fn watch<R>(&self, source: R) -> Watched<R> {
         Watched { source, transfer: self.clone() }
     }
+}
+
+/// The BLAKE3 of all that a source gives.
+pub fn digest(source: &mut impl Read) -> io::Result<blake3::Hash> {
+    Ok(blake3::Hasher::new().update_reader(source)?.finalize())
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -25,7 +25,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         &mut self,
         (kv_key, id, record, version): (&str, Id, &Segment, Option<String>),
         manifest: &Manifest,
-        deleted: &mut u64,
+        trimmed: &mut u64,
     ) -> Result<(), Halt> {
         let settled = self.rules.now >= manifest.info.modified.saturating_add(self.rules.grace_ms);
         if record.upload.is_none() || self.dry_run || !settled {
@@ -40,7 +40,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         let pages = unlisted(record.pages_end, &listed.pages);
         let keys = chunks.into_iter().map(|number| key::chunk(id, number));
         let keys = keys.chain(pages.into_iter().map(|number| key::page(id, number)));
-        self.delete_all(keys, deleted).await?;
+        self.delete_all(keys, trimmed).await?;
         let end = |listed: &BTreeSet<u32>| listed.last().map_or(0, |last| last + 1);
         let trimmed = Segment {
             // As that of a put, which needs no trimming.

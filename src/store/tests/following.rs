@@ -4,11 +4,11 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use futures_executor::block_on;
 
-use super::scripted::{Bed, able, content};
+use super::scripted::{Bed, able, chunked, content};
 use crate::body::SliceSource;
 use crate::error::Error;
 use crate::kv::KvLimits;
-use crate::object::ObjectInfo;
+use crate::object::{ObjectInfo, PutOptions};
 use crate::store::follow::Followed;
 
 /// What a follower gets: the bytes, and how they end.
@@ -147,8 +147,96 @@ fn damage_is_told_and_not_given_out() {
 }
 
 #[test]
-fn where_reads_can_be_stale_it_is_unsupported() {
-    let bed = Bed::new(KvLimits { staleness_ms: 1, ..able() });
-    bed.begin("a");
-    assert!(matches!(block_on(followed(&bed, 0, 1)).1, Err(Error::Unsupported(_))));
+fn where_reads_can_be_stale_or_appends_can_take_turns_it_is_unsupported() {
+    for limits in
+        [KvLimits { staleness_ms: 1, ..able() }, KvLimits { conditional_write: false, ..able() }]
+    {
+        let bed = Bed::new(limits);
+        bed.begin("a");
+        assert!(matches!(block_on(followed(&bed, 0, 1)).1, Err(Error::Unsupported(_))));
+    }
+}
+
+/// Follows, doing something at each piece.
+fn following_with(
+    bed: &Bed,
+    stall: u32,
+    mut at_piece: impl AsyncFnMut(usize),
+) -> (usize, Result<ObjectInfo, Error>) {
+    block_on(async {
+        let (_, mut follower) = bed.store.follow("a", 0, stall).await.unwrap();
+        let mut read = 0;
+        loop {
+            match follower.next().await {
+                Ok(Followed::Piece(piece)) => {
+                    read += piece.bytes.len();
+                    drop(piece);
+                    at_piece(read).await;
+                }
+                Ok(Followed::Committed(info)) => return (read, Ok(info)),
+                Err(error) => return (read, Err(error)),
+            }
+        }
+    })
+}
+
+/// The bug: a writer that was alive was called gone. The cause: the time that the reader took
+/// for what was there counted as standing still, and the record was not looked at again. The
+/// fix: the stall time runs from the first look that shows nothing more.
+#[test]
+fn a_reader_that_takes_its_time_does_not_find_the_writer_gone() {
+    let bed = Bed::new(able());
+    let name = bed.begin("a");
+    let body = content(400_000);
+    bed.append(&name, 0, &body[..200_000]).unwrap();
+    let (read, ended) = following_with(&bed, 60, async |read| {
+        bed.later(50_000);
+        if read == 2 * 65_536 {
+            let rest = SliceSource::new(&body[200_000..], 10_000);
+            bed.store.append(&name, 200_000, rest).await.unwrap();
+            bed.store.commit_upload(&name).await.unwrap();
+        }
+    });
+    assert_eq!((read, ended.map(|info| info.size)), (400_000, Ok(400_000)));
+}
+
+/// The bug: `not-found` for who was still reading what had been committed in time.
+#[test]
+fn what_was_committed_before_the_deadline_is_read_to_its_end_after_it() {
+    let bed = Bed::new(able());
+    let options = PutOptions { deadline_seconds: Some(60), ..chunked() };
+    let name = block_on(bed.store.begin("a", &options)).unwrap();
+    bed.append(&name, 0, &content(200_000)).unwrap();
+    let (read, ended) = following_with(&bed, 3600, async |read| {
+        if read == 65_536 {
+            bed.store.commit_upload(&name).await.unwrap();
+            bed.later(61_000);
+        }
+    });
+    assert_eq!((read, ended.map(|info| info.size)), (200_000, Ok(200_000)));
+}
+
+/// The bug: it was `corrupt`. The cause: who follows slowly an upload that is committed, and
+/// replaced, and swept, compared the record of the upload only. The fix: it looks at the
+/// object too. Found by the simulation.
+#[test]
+fn what_was_committed_and_replaced_and_swept_is_replaced() {
+    let bed = Bed::new(able());
+    let name = bed.begin("a");
+    bed.append(&name, 0, &content(3 * 65_536)).unwrap();
+    let (_, mut follower) = block_on(bed.store.follow("a", 0, 60)).unwrap();
+    bed.commit(&name).unwrap();
+    bed.put("a", b"other").unwrap();
+    for chunk in bed.kv.keys("c/").into_iter().filter(|key| !key.ends_with("0")) {
+        bed.kv.remove(&chunk);
+    }
+    let ended = block_on(async {
+        loop {
+            match follower.next().await {
+                Ok(Followed::Piece(_)) => {}
+                ended => break ended.map(drop),
+            }
+        }
+    });
+    assert_eq!(ended, Err(Error::Replaced));
 }

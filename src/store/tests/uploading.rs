@@ -5,10 +5,11 @@ use futures_executor::block_on;
 use super::scripted::{Act, Bed, able, chunked, content};
 use super::sweeping::at_once;
 use crate::body::{SliceSource, Source};
+use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::kv::{KvError, KvLimits};
-use crate::limits::{CLOCK_MARGIN_SECONDS, LEASE_MS};
+use crate::limits::CLOCK_MARGIN_SECONDS;
 use crate::object::{Precondition, PutOptions, SweepOptions};
 use crate::upload::{State, Upload};
 
@@ -127,33 +128,6 @@ fn of_two_appends_at_once_one_wins_and_nothing_is_mixed() {
     assert_eq!(bed.read("a"), (winner, Ok(())));
     bed.sweep(&at_once());
     bed.assert_exact("after the commit");
-}
-
-/// A body whose upload is aborted while it is read, which takes its time.
-struct Overtaken<'a>(&'a Bed, SliceSource<'a>);
-
-impl Source for Overtaken<'_> {
-    async fn read(&mut self, buffer: Vec<u8>) -> (Vec<u8>, bool) {
-        let aborted = Upload { state: State::Aborted, ..record(self.0) };
-        self.0.kv.put_value(&self.0.kv.keys("u/")[0], &aborted.encode());
-        self.0.later(LEASE_MS);
-        self.1.read(buffer).await
-    }
-
-    async fn done(&mut self) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-/// A sweep may have taken the segment away by then, and would never find what came later.
-#[test]
-fn an_append_that_was_overtaken_stops_before_its_next_chunk() {
-    let bed = Bed::new(able());
-    let name = bed.begin("a");
-    let body = content(200_000);
-    let source = Overtaken(&bed, SliceSource::new(&body, 30_000));
-    assert_eq!(block_on(bed.store.append(&name, 0, source)), Err(Error::NotFound));
-    assert!(bed.kv.keys("c/").is_empty());
 }
 
 #[test]
@@ -388,4 +362,53 @@ fn where_writes_land_late_one_that_was_given_up_is_outlasted() {
     bed.append(&name, 0, &content(100_000)).unwrap();
     assert!(bed.clock.ms.get() >= 90_000, "{}", bed.clock.ms.get());
     assert_eq!(bed.offset(&name), 100_000);
+}
+
+/// The bug: `put --resume` found nothing to go on with where the store could not be read.
+#[test]
+fn a_list_that_cannot_be_read_is_no_empty_list() {
+    let bed = Bed::new(able());
+    bed.begin("a");
+    let denied = || Act::Fail(KvError::Rejected("access denied".to_string()));
+    bed.kv.rule(move |asked| (asked.verb == "get").then(denied));
+    let listed = block_on(bed.store.list_uploads("", None, 10));
+    assert!(matches!(listed, Err(Error::Denied(_))), "{listed:?}");
+}
+
+/// A body that brings a chunk every half second.
+struct Slow<'a>(&'a Bed, SliceSource<'a>);
+
+impl Source for Slow<'_> {
+    async fn read(&mut self, buffer: Vec<u8>) -> (Vec<u8>, bool) {
+        self.0.clock.sleep_ms(500).await;
+        self.1.read(buffer).await
+    }
+
+    async fn done(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[test]
+fn where_operations_are_counted_invocations_share_an_upload_and_none_takes_more() {
+    let limits = KvLimits { operations_max: Some(40), concurrency_max: 1, ..able() };
+    let bed = Bed::new(limits.clone());
+    let body = content(100 * 65_536);
+    let options = PutOptions { size: Some(body.len() as u64), ..chunked() };
+    let name = begin(&bed, &options).unwrap();
+    let mut invocations = 0;
+    while (bed.offset(&name) as usize) < body.len() {
+        let offset = bed.offset(&name);
+        let before = bed.kv.asked.borrow().len();
+        let rest = Slow(&bed, SliceSource::new(&body[offset as usize..], 65_536));
+        let appended = block_on(bed.store.append(&name, offset, rest));
+        let used = bed.kv.asked.borrow().len() - before;
+        assert!(used <= 40, "{used} operations");
+        let whole = bed.offset(&name) as usize == body.len();
+        assert!(whole || matches!(appended, Err(Error::Unavailable(..))), "{appended:?}");
+        assert!(bed.offset(&name) > offset, "it comes further");
+        invocations += 1;
+    }
+    assert!((3..=10).contains(&invocations), "{invocations}");
+    assert_eq!(bed.commit(&name).unwrap().digest, Digest::of(&body).to_string());
 }

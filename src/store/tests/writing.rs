@@ -190,3 +190,23 @@ fn no_two_puts_share_a_segment() {
     }
     assert_eq!(bed.kv.keys("c/").len(), 3);
 }
+
+/// The bug: chunks were left that no record covered. The cause: the first record of their
+/// segment was given up, set again, and landed after one that covered more. The fix: before
+/// it writes a record that covers more, a writer outlasts what it gave up. Found by the
+/// simulation.
+#[test]
+fn a_record_that_was_given_up_is_outlasted_before_it_grows() {
+    let bed = Bed::new(KvLimits { write_lag_ms_max: 60_000, ..able() });
+    bed.kv.once("set", "w/", Act::Hang);
+    let name = bed.begin("a");
+    bed.append(&name, 0, &content(16 * 65_536)).unwrap();
+    let first = bed.clock.ms.get();
+    assert!((30_000..60_000).contains(&first), "{first}: nothing has to be outlasted");
+
+    let bed = Bed::new(bed.kv.limits.clone());
+    bed.kv.once("set", "w/", Act::Hang);
+    let name = bed.begin("a");
+    bed.append(&name, 0, &content(17 * 65_536)).unwrap();
+    assert!(bed.clock.ms.get() >= 90_000, "{}", bed.clock.ms.get());
+}
