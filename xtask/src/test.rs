@@ -22,7 +22,7 @@ fn steps() -> [Step; 8] {
         Step::cargo("format", "fmt --all --check"),
         Step::cargo("format of the fuzz targets", "fmt --manifest-path fuzz/Cargo.toml --check"),
         Step::cargo("lints of the component", "clippy --release --package chunk-store --lib")
-            .args(["--target", TARGET, "--target-dir"])
+            .args(["--package", "chunk-store-http", "--target", TARGET, "--target-dir"])
             .args([component])
             .args(["--", "-D", "warnings"]),
         // Without libFuzzer itself, which needs a C++ compiler and is linked by
