@@ -159,7 +159,9 @@ impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
     /// committed.
     async fn look(&mut self) -> Result<(), Error> {
         let limits = self.store.limits();
-        if limits.ranged_get && self.store.is_still(&self.held, &limits).await? {
+        let late = self.store.clock().wall_ms() > self.held.upload.deadline;
+        // Its first bytes tell whether it has changed; all of it, what became of it.
+        if limits.ranged_get && !late && self.store.is_still(&self.held, &limits).await? {
             return Ok(());
         }
         let held = match self.store.load_upload(&self.name, &limits).await {

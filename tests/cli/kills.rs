@@ -147,7 +147,8 @@ impl Killer {
     fn sweep(&self) {
         Ran::of(&mut self.command(&["sweep", "--no-writers", "--grace", "0s"])).works();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async { assert_exact(&*kv::open(&self.url).await.unwrap()).await });
+        let kv = runtime.block_on(kv::open(&self.url)).unwrap();
+        runtime.block_on(assert_exact(&*kv));
         self.look_at_all();
     }
 }

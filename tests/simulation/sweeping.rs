@@ -1,17 +1,15 @@
 //! Sweeps beside everybody, and what is there when all is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chunk_store::error::Error;
-use chunk_store::key;
 use chunk_store::kv::KvLimits;
 use chunk_store::limits::CLOCK_MARGIN_SECONDS;
-use chunk_store::manifest::{Place, codec};
 use chunk_store::object::{SweepOptions, SweepReport};
+use chunk_store_tests::needed::keys_needed;
 use chunk_store_tests::random::Random;
 use tokio::time::sleep;
 
@@ -108,42 +106,11 @@ pub async fn sweep_to_the_end(world: &World, random: &mut Random, lossy: bool) {
         assert!(report.cursor.is_none());
     }
     let values = world.values().await;
-    let needed = needed(&values);
+    let needed = keys_needed(&values);
     let there: BTreeSet<String> = values.into_keys().collect();
     let missing: Vec<_> = needed.difference(&there).collect();
     assert!(missing.is_empty(), "objects need what is gone: {missing:?}");
     let content = |key: &str| key.starts_with("c/") || key.starts_with("x/");
     let left: Vec<_> = there.difference(&needed).filter(|key| !(lossy && content(key))).collect();
     assert!(left.is_empty(), "no object needs what is left: {left:?}");
-}
-
-/// The keys that committed objects need: their manifests, the records of their segments,
-/// and what they list.
-fn needed(values: &BTreeMap<String, Bytes>) -> BTreeSet<String> {
-    let mut needed = BTreeSet::new();
-    for (kv_key, value) in values.iter().filter(|(key, _)| key.starts_with("m/")) {
-        let (manifest, _) = codec::decode_manifest(value).expect("a manifest can be read");
-        needed.insert(kv_key.clone());
-        needed.extend(manifest.segments.iter().map(|id| key::segment(*id)));
-        let mut lists = vec![(0, manifest.nodes.clone())];
-        while let Some((mut offset, nodes)) = lists.pop() {
-            for node in nodes {
-                match node.place {
-                    Place::Chunk { segment, number } => {
-                        needed.insert(key::chunk(segment, number));
-                    }
-                    Place::Page { segment, number, .. } => {
-                        let page = key::page(segment, number);
-                        let value = values.get(&page).unwrap_or_else(|| panic!("{page} is gone"));
-                        let segments = &manifest.segments;
-                        let below = codec::decode_page(value, &node, offset, segments);
-                        lists.push((offset, below.expect("a page can be read")));
-                        needed.insert(page);
-                    }
-                }
-                offset += node.length;
-            }
-        }
-    }
-    needed
 }

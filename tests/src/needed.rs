@@ -1,8 +1,9 @@
 //! What a kv has to hold for its committed objects, worked out from their manifests by
 //! itself: after everything unneeded has been swept it holds exactly that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use chunk_store::key;
 use chunk_store::manifest::{Place, codec};
 use chunk_store_host::kv::Backend;
@@ -21,13 +22,12 @@ pub async fn keys_there(kv: &dyn Backend) -> BTreeSet<String> {
     }
 }
 
-/// Of every object among these keys: its manifest, the records of its segments, its chunks
-/// and its pages.
-pub async fn keys_needed(kv: &dyn Backend, there: &BTreeSet<String>) -> BTreeSet<String> {
+/// The keys that committed objects need: their manifests, the records of their segments,
+/// and what they list. `values` has all manifests and pages at least.
+pub fn keys_needed(values: &BTreeMap<String, Bytes>) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
-    for manifest_key in there.iter().filter(|key| key.starts_with("m/")) {
-        let value = read(kv, manifest_key).await;
-        let (manifest, _) = codec::decode_manifest(&value).expect(manifest_key);
+    for (manifest_key, value) in values.iter().filter(|(key, _)| key.starts_with("m/")) {
+        let (manifest, _) = codec::decode_manifest(value).expect(manifest_key);
         needed.insert(manifest_key.clone());
         needed.extend(manifest.segments.iter().map(|segment| key::segment(*segment)));
         let mut lists = vec![(0, manifest.nodes)];
@@ -39,8 +39,9 @@ pub async fn keys_needed(kv: &dyn Backend, there: &BTreeSet<String>) -> BTreeSet
                     }
                     Place::Page { segment, number, .. } => {
                         let page_key = key::page(segment, number);
-                        let page = read(kv, &page_key).await;
-                        let below = codec::decode_page(&page, &node, offset, &manifest.segments);
+                        let page = values.get(&page_key);
+                        let page = page.unwrap_or_else(|| panic!("{page_key} is gone"));
+                        let below = codec::decode_page(page, &node, offset, &manifest.segments);
                         lists.push((offset, below.expect(&page_key)));
                         needed.insert(page_key);
                     }
@@ -52,15 +53,18 @@ pub async fn keys_needed(kv: &dyn Backend, there: &BTreeSet<String>) -> BTreeSet
     needed
 }
 
-async fn read(kv: &dyn Backend, key: &str) -> bytes::Bytes {
-    kv.get(key, None).await.expect(key).unwrap_or_else(|| panic!("{key} is missing")).value
-}
-
-/// Asserts that there is nothing but what committed objects need, and all of that.
-pub async fn assert_exact(kv: &dyn Backend) {
+/// Asserts that there is nothing but what committed objects need, and all of that; gives
+/// how many keys that is.
+pub async fn assert_exact(kv: &dyn Backend) -> usize {
     let there = keys_there(kv).await;
-    let needed = keys_needed(kv, &there).await;
+    let mut values = BTreeMap::new();
+    for key in there.iter().filter(|key| key.starts_with("m/") || key.starts_with("x/")) {
+        let entry = kv.get(key, None).await.expect(key).expect(key);
+        values.insert(key.clone(), entry.value);
+    }
+    let needed = keys_needed(&values);
     let missing: Vec<_> = needed.difference(&there).collect();
     let unneeded: Vec<_> = there.difference(&needed).collect();
     assert!(missing.is_empty() && unneeded.is_empty(), "missing {missing:?}, left {unneeded:?}");
+    needed.len()
 }
