@@ -6,6 +6,7 @@ mod conditional;
 mod crossing;
 mod failing;
 mod following;
+mod hostile;
 mod inside;
 mod reading;
 mod uploading;
