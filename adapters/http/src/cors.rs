@@ -9,6 +9,7 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN, VARY,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::limits::{PREFLIGHT_BYTES_MAX, PREFLIGHT_HEADERS_MAX, PREFLIGHT_SECONDS};
@@ -26,12 +27,7 @@ const SAFELISTED: [&str; 7] = [
 ];
 
 /// Adds to an answer what the browser needs to show it to a page of the request's origin.
-pub(crate) fn apply(
-    origins: &Origins,
-    method: &Method,
-    request: &HeaderMap,
-    answer: &mut HeaderMap,
-) {
+pub(crate) fn apply(origins: &Origins, request: &Parts, answer: &mut HeaderMap) {
     if *origins == Origins::Own {
         return;
     }
@@ -39,7 +35,7 @@ pub(crate) fn apply(
         // Whether or not this request has one: a cache must not show this answer to others.
         answer.append(VARY, HeaderValue::from_static("Origin"));
     }
-    let Some(origin) = request.get(ORIGIN) else { return };
+    let Some(origin) = request.headers.get(ORIGIN) else { return };
     if !origin.to_str().is_ok_and(|origin| origins.allows(origin)) {
         return;
     }
@@ -53,8 +49,9 @@ pub(crate) fn apply(
         answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
     answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-    if method == Method::OPTIONS && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
-        preflight(request, answer);
+    let asks = request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if request.method == Method::OPTIONS && asks {
+        preflight(&request.headers, answer);
     }
 }
 

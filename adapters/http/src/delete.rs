@@ -11,7 +11,7 @@ use crate::route::Target;
 
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// 204; 404 where there is no object.
-    pub(crate) async fn delete(&self, call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn delete(&self, call: Call<'_>) -> Result<Response<Body>, Problem> {
         let Target::Object(key) = &call.target else { unreachable!("only objects are deleted") };
         let demand = self.demand(key, &call.head.headers).await?;
         self.store().delete(key, demand.precondition.as_ref()).await?;

@@ -42,8 +42,8 @@ impl<K, C> Clone for Gateway<K, C> {
 }
 
 /// What a handler needs to know of a request besides its body.
-pub(crate) struct Call {
-    pub head: Parts,
+pub(crate) struct Call<'a> {
+    pub head: &'a Parts,
     pub target: Target,
     pub query: Query,
     pub caller: Caller,
@@ -74,18 +74,16 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     pub async fn handle<S: Source>(&self, request: Request<S>) -> Response<Body> {
         let (head, source) = request.into_parts();
         let settings = &self.inner.settings;
-        let (method, headers) = (head.method.clone(), head.headers.clone());
-        let for_uploads = uploads::is_for_uploads(head.uri.path());
         let mut trusted = false;
-        let mut response = match self.serve(head, source, &mut trusted).await {
+        let mut response = match self.serve(&head, source, &mut trusted).await {
             Ok(response) => response,
             Err(problem) => problem.into_response(trusted),
         };
-        if for_uploads {
+        if uploads::is_for_uploads(head.uri.path()) {
             uploads::mark(response.headers_mut());
         }
-        cors::apply(&settings.origins, &method, &headers, response.headers_mut());
-        if method == Method::HEAD {
+        cors::apply(&settings.origins, &head, response.headers_mut());
+        if head.method == Method::HEAD {
             *response.body_mut() = Body::empty();
         }
         response
@@ -93,18 +91,18 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
 
     async fn serve<S: Source>(
         &self,
-        head: Parts,
+        head: &Parts,
         source: S,
         trusted: &mut bool,
     ) -> Result<Response<Body>, Problem> {
         let settings = &self.inner.settings;
         let target = Target::of(head.uri.path())?;
         let mut query = Query::parse(head.uri.query())?;
-        let method = uploads::method(&head, &target)?;
-        let caller = auth::identify(settings, &head, &target, &mut query, self.clock())?;
+        let method = uploads::method(head, &target)?;
+        let caller = auth::identify(settings, head, &target, &mut query, self.clock())?;
         *trusted = caller == Caller::Trusted;
         let need = Need::of(&method, &target);
-        auth::allow(settings, caller, need, &head)?;
+        auth::allow(settings, caller, need, head)?;
         let methods = target.methods(settings.read_only);
         if !methods.contains(&method) {
             return Err(not_allowed(methods));
@@ -119,7 +117,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     async fn dispatch<S: Source>(
         &self,
         method: &Method,
-        call: Call,
+        call: Call<'_>,
         source: S,
     ) -> Result<Response<Body>, Problem> {
         match (&call.target, method.as_str()) {
@@ -144,7 +142,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     }
 
     /// What can be done with a resource (RFC 9110, section 9.3.7).
-    fn options(&self, call: &Call) -> Response<Body> {
+    fn options(&self, call: &Call<'_>) -> Response<Body> {
         let mut response = no_content();
         let methods = call.target.methods(self.inner.settings.read_only);
         response.headers_mut().typed_insert(allow(methods));

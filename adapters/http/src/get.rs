@@ -14,7 +14,7 @@ use chunk_store::store::get::Reader;
 use futures::stream::{self, StreamExt};
 use headers::{ContentLength, HeaderMapExt};
 use http::header::CONTENT_RANGE;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::auth::Caller;
 use crate::body::{Body, Piece};
@@ -27,38 +27,39 @@ use crate::representation::{describe, describe_version, put_text};
 use crate::route::Target;
 
 /// A read whose conditions are known.
-pub(crate) struct Reading {
+pub(crate) struct Reading<'a> {
     pub key: String,
     /// What the caller may no longer read after this; seconds since the Unix epoch.
     pub until: Option<u64>,
     conditions: Conditions,
-    call: Call,
+    headers: &'a HeaderMap,
 }
 
-impl Reading {
-    fn new(call: Call) -> Result<Self, Problem> {
+impl<'a> Reading<'a> {
+    fn new(call: &Call<'a>) -> Result<Self, Problem> {
         let Target::Object(key) = &call.target else { unreachable!("only objects are read") };
         let until = match call.caller {
             Caller::Link { expires } => Some(expires),
             _ => None,
         };
-        let conditions = Conditions::of_read(&call.head.headers)?;
-        Ok(Self { key: key.clone(), until, conditions, call })
+        let headers = &call.head.headers;
+        let conditions = Conditions::of_read(headers)?;
+        Ok(Self { key: key.clone(), until, conditions, headers })
     }
 
     fn wanted(&self) -> Wanted {
-        ranges::wanted(&self.call.head.headers)
+        ranges::wanted(self.headers)
     }
 
     fn may_be_in_part(&self, info: &ObjectInfo) -> bool {
-        if_range_holds(&self.call.head.headers, info)
+        if_range_holds(self.headers, info)
     }
 }
 
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
-    pub(crate) async fn head(&self, mut call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn head(&self, mut call: Call<'_>) -> Result<Response<Body>, Problem> {
         let follow = call.query.take_switch("follow")?;
-        let reading = Reading::new(call)?;
+        let reading = Reading::new(&call)?;
         // `Range` says nothing of HEAD (section 14.2).
         match self.store().head(&reading.key, None).await {
             Ok(info) => match self.answer_unsent(&reading, &info)? {
@@ -70,9 +71,9 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         }
     }
 
-    pub(crate) async fn get(&self, mut call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn get(&self, mut call: Call<'_>) -> Result<Response<Body>, Problem> {
         let follow = call.query.take_switch("follow")?;
-        let reading = Reading::new(call)?;
+        let reading = Reading::new(&call)?;
         match self.get_committed(&reading).await {
             Err(problem) if follow && problem.status == StatusCode::NOT_FOUND => {}
             answer => return answer,
@@ -86,7 +87,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         }
     }
 
-    async fn get_committed(&self, reading: &Reading) -> Result<Response<Body>, Problem> {
+    async fn get_committed(&self, reading: &Reading<'_>) -> Result<Response<Body>, Problem> {
         match reading.wanted() {
             Wanted::Whole => self.get_whole(reading).await,
             Wanted::One(range) => self.get_one(reading, range).await,
@@ -95,7 +96,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         }
     }
 
-    async fn get_whole(&self, reading: &Reading) -> Result<Response<Body>, Problem> {
+    async fn get_whole(&self, reading: &Reading<'_>) -> Result<Response<Body>, Problem> {
         let (content, reader) = self.store().get(&reading.key, &GetOptions::default()).await?;
         if let Some(response) = self.answer_unsent(reading, &content.info)? {
             return Ok(response);
@@ -106,7 +107,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
 
     async fn get_one(
         &self,
-        reading: &Reading,
+        reading: &Reading<'_>,
         range: ByteRange,
     ) -> Result<Response<Body>, Problem> {
         let options = GetOptions { range: Some(range), precondition: None };
@@ -134,7 +135,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     }
 
     /// For ranges that select nothing: conditions go before them (section 13.2.2).
-    async fn get_none(&self, reading: &Reading) -> Result<Response<Body>, Problem> {
+    async fn get_none(&self, reading: &Reading<'_>) -> Result<Response<Body>, Problem> {
         let info = self.store().head(&reading.key, None).await?;
         if let Some(response) = self.answer_unsent(reading, &info)? {
             return Ok(response);
@@ -148,7 +149,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// `ranges` are none where there are more than anyone needs.
     async fn get_several(
         &self,
-        reading: &Reading,
+        reading: &Reading<'_>,
         ranges: &[ByteRange],
     ) -> Result<Response<Body>, Problem> {
         for _ in 0..READ_ATTEMPTS {
@@ -197,7 +198,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// 304 or 412, where a condition says so.
     fn answer_unsent(
         &self,
-        reading: &Reading,
+        reading: &Reading<'_>,
         info: &ObjectInfo,
     ) -> Result<Option<Response<Body>>, Problem> {
         match reading.conditions.judge_read(info) {
@@ -214,7 +215,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     }
 
     /// 200.
-    fn whole(&self, reading: &Reading, info: &ObjectInfo, body: Body) -> Response<Body> {
+    fn whole(&self, reading: &Reading<'_>, info: &ObjectInfo, body: Body) -> Response<Body> {
         let mut response = Response::new(body);
         describe(info, self.clock().wall_ms(), reading.until, response.headers_mut());
         response
@@ -223,7 +224,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// 206 with one range.
     fn partial(
         &self,
-        reading: &Reading,
+        reading: &Reading<'_>,
         info: &ObjectInfo,
         part: Span,
         body: Body,
@@ -239,7 +240,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// 206 with several.
     async fn multipart(
         &self,
-        reading: &Reading,
+        reading: &Reading<'_>,
         info: &ObjectInfo,
         spans: Vec<Span>,
     ) -> Result<Response<Body>, Error> {

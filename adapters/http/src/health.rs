@@ -18,7 +18,7 @@ use crate::problem::Problem;
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// 200 if it lists a key, any, in [`HEALTH_TIMEOUT_MS`]; else 503. It lists, because a
     /// key that is asked for and not there would be remembered by some platforms.
-    pub(crate) async fn health(&self, call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn health(&self, call: Call<'_>) -> Result<Response<Body>, Problem> {
         call.query.finish()?;
         let options = ListOptions { limit: 1, ..ListOptions::default() };
         let listing = pin!(self.store().list(&options));

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::route::Target;
 
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
-    pub(crate) async fn list(&self, mut call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn list(&self, mut call: Call<'_>) -> Result<Response<Body>, Problem> {
         let query = &mut call.query;
         let options = ListOptions {
             prefix: query.take("prefix").unwrap_or_default(),
@@ -29,7 +29,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         Ok(json(&self.store().list(&options).await?))
     }
 
-    pub(crate) async fn describe_object(&self, call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn describe_object(&self, call: Call<'_>) -> Result<Response<Body>, Problem> {
         let Target::Head(key) = &call.target else { unreachable!("only objects are described") };
         call.query.finish()?;
         Ok(json(&self.store().head(key, None).await?))

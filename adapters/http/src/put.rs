@@ -26,7 +26,7 @@ pub(crate) struct Demand {
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     pub(crate) async fn put<S: Source>(
         &self,
-        call: Call,
+        call: Call<'_>,
         source: S,
     ) -> Result<Response<Body>, Problem> {
         let Target::Object(key) = &call.target else { unreachable!("only objects are put") };

@@ -16,7 +16,7 @@ use crate::limits::SWEEP_OPERATIONS_DEFAULT;
 use crate::problem::Problem;
 
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
-    pub(crate) async fn sweep(&self, mut call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn sweep(&self, mut call: Call<'_>) -> Result<Response<Body>, Problem> {
         let query = &mut call.query;
         let default = SweepOptions::default();
         let operations_max = query.take_number("operations-max")?;

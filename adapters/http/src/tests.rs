@@ -1,1 +1,13 @@
 //! The rules of HTTP, by what is sent and what comes back.
+
+mod access;
+mod bed;
+mod conditional;
+mod crossing;
+mod failing;
+mod following;
+mod hostile;
+mod inside;
+mod reading;
+mod uploading;
+mod writing;

@@ -55,7 +55,7 @@ struct Page<'a> {
 }
 
 /// The upload that a request is about.
-fn name_of(call: &Call) -> &str {
+fn name_of<'a>(call: &'a Call<'_>) -> &'a str {
     let Target::Upload(name) = &call.target else { unreachable!("only uploads come here") };
     name
 }
@@ -67,7 +67,7 @@ fn length_of(status: &UploadStatus) -> Option<u64> {
 }
 
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
-    pub(crate) async fn list_uploads(&self, mut call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn list_uploads(&self, mut call: Call<'_>) -> Result<Response<Body>, Problem> {
         let query = &mut call.query;
         let prefix = query.take("prefix").unwrap_or_default();
         let cursor = query.take("cursor").filter(|cursor| !cursor.is_empty());
@@ -78,7 +78,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         Ok(json(&Page { uploads, cursor: page.cursor }))
     }
 
-    pub(crate) async fn describe_upload(&self, call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn describe_upload(&self, call: Call<'_>) -> Result<Response<Body>, Problem> {
         let name = name_of(&call);
         let status = self.store().status(name).await?;
         let answer = json(&Listed { name, status: &status });
@@ -88,7 +88,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
 
     /// HEAD: how far the upload has come. One that is complete is committed, if it is not
     /// yet, before the full offset is told.
-    pub(crate) async fn look_at_upload(&self, call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn look_at_upload(&self, call: Call<'_>) -> Result<Response<Body>, Problem> {
         protocol::check_version(&call.head.headers)?;
         let name = name_of(&call);
         let status = self.store().status(name).await?;
@@ -107,7 +107,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     }
 
     /// DELETE: termination. One whose commit has begun cannot be taken back.
-    pub(crate) async fn abort_upload(&self, call: Call) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn abort_upload(&self, call: Call<'_>) -> Result<Response<Body>, Problem> {
         protocol::check_version(&call.head.headers)?;
         self.store().abort(name_of(&call)).await?;
         Ok(no_content())

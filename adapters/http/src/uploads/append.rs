@@ -18,7 +18,7 @@ use crate::representation::{content_length, one_number};
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     pub(crate) async fn append_to_upload<S: Source>(
         &self,
-        call: Call,
+        call: Call<'_>,
         source: S,
     ) -> Result<Response<Body>, Problem> {
         let headers = &call.head.headers;

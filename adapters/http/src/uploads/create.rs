@@ -22,7 +22,7 @@ use crate::route::check_key;
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     pub(crate) async fn create_upload<S: Source>(
         &self,
-        call: Call,
+        call: Call<'_>,
         source: S,
     ) -> Result<Response<Body>, Problem> {
         let headers = &call.head.headers;
