@@ -47,7 +47,8 @@ thread_local! {
     static STORE: Store<ImportedKv, WasiClock> = Store::new(ImportedKv, WasiClock);
 }
 
-fn store() -> Store<ImportedKv, WasiClock> {
+/// The instance's store, for what is linked with it into one component.
+pub fn store() -> Store<ImportedKv, WasiClock> {
     STORE.with(Store::clone)
 }
 
@@ -174,7 +175,7 @@ impl Source for Body {
 
 /// The kv that the component imports.
 #[derive(Debug)]
-struct ImportedKv;
+pub struct ImportedKv;
 
 impl Kv for ImportedKv {
     fn limits(&self) -> KvLimits {
@@ -208,7 +209,7 @@ impl Kv for ImportedKv {
 
 /// WASI's clocks and random source.
 #[derive(Debug)]
-struct WasiClock;
+pub struct WasiClock;
 
 impl Clock for WasiClock {
     fn wall_ms(&self) -> u64 {

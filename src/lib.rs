@@ -8,7 +8,7 @@ pub mod budget;
 pub mod chunker;
 pub mod clock;
 #[cfg(target_family = "wasm")]
-mod component;
+pub mod component;
 pub mod digest;
 pub mod error;
 pub mod key;

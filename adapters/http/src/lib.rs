@@ -16,6 +16,8 @@
 mod auth;
 mod body;
 mod caching;
+#[cfg(target_family = "wasm")]
+mod component;
 mod conditions;
 mod cors;
 mod delete;
