@@ -1,9 +1,14 @@
 //! The rules, by what they are about.
 
-mod access;
-mod conditions;
-mod failures;
-mod listing;
-mod objects;
-mod ranges;
-mod uploads;
+pub mod access;
+pub mod conditions;
+pub mod current;
+pub mod following;
+pub mod guards;
+pub mod listing;
+pub mod objects;
+pub mod ranges;
+pub mod refusals;
+pub mod stale;
+pub mod unguarded;
+pub mod uploads;

@@ -1,10 +1,14 @@
 //! What the suites share: bytes that look random and are the same in every run, bodies
-//! that behave well or badly, servers, what a kv has to hold.
+//! that behave well or badly, an HTTP client, servers, the program, what a kv has to hold.
 
 pub mod body;
+pub mod http;
 pub mod needed;
+pub mod npm;
+pub mod program;
 pub mod random;
 pub mod redis;
+pub mod serving;
 
 use std::path::Path;
 use std::process::{Child, Command};

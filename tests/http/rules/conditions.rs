@@ -1,58 +1,96 @@
-//! Conditional requests (RFC 9110, section 13).
+//! Conditions of reads (RFC 9110, section 13).
 
-use crate::server::Server;
+use crate::site::Site;
 
 const EARLIER: &str = "Mon, 21 Sep 2020 00:00:00 GMT";
 const LATER: &str = "Sun, 21 Sep 2070 00:00:00 GMT";
 
-#[tokio::test]
-async fn who_has_it_already_is_told_so() {
-    let server = Server::open();
-    let etag = server.put("/a", b"content").await;
+/// An object `/a`; gives its entity tag and its date.
+async fn stored(site: &Site) -> (String, String) {
+    let etag = site.put("/a", &[("cache-control", "max-age=5")], b"hello").await;
+    let modified = site.ask("HEAD /a", &[]).await.header("last-modified").to_string();
+    (etag, modified)
+}
+
+pub async fn a_reader_that_has_it_is_told_so(site: &Site) {
+    let (etag, modified) = stored(site).await;
     let (weak, list) = (format!("W/{etag}"), format!("\"x\", {etag}"));
-    for tags in [&*etag, &weak, &list, "*"] {
-        let answer = server.get("/a", &[("if-none-match", tags)]).await.is(304);
-        assert!(answer.bytes.is_empty());
-        assert_eq!(answer.header("etag"), etag);
+    for method in ["GET", "HEAD"] {
+        for header in [
+            ("if-none-match", &*etag),
+            ("if-none-match", &weak),
+            ("if-none-match", &list),
+            ("if-none-match", "*"),
+            ("if-modified-since", &modified),
+            ("if-modified-since", LATER),
+        ] {
+            let answer = site.ask(&format!("{method} /a"), &[header]).await.is(304);
+            assert_eq!(answer.header("etag"), etag);
+            assert_eq!(answer.header("cache-control"), "max-age=5");
+            assert_eq!(answer.header("content-type"), "");
+        }
     }
-    server.get("/a", &[("if-none-match", "\"x\", W/\"y\"")]).await.is(200);
 }
 
-#[tokio::test]
-async fn dates_are_compared_by_the_second() {
-    let server = Server::open();
-    server.put("/a", b"content").await;
-    let modified = server.get("/a", &[]).await.header("last-modified").to_string();
-    server.get("/a", &[("if-modified-since", &modified)]).await.is(304);
-    server.get("/a", &[("if-modified-since", LATER)]).await.is(304);
-    server.get("/a", &[("if-modified-since", EARLIER)]).await.is(200);
-    server.get("/a", &[("if-modified-since", "yesterday")]).await.is(200);
-    server.get("/a", &[("if-unmodified-since", &modified)]).await.is(200);
-    server.get("/a", &[("if-unmodified-since", EARLIER)]).await.is(412);
+pub async fn a_reader_that_has_another_gets_it(site: &Site) {
+    let (etag, modified) = stored(site).await;
+    for headers in [
+        &[("if-none-match", "\"x\"")][..],
+        &[("if-none-match", "\"x\", W/\"y\"")],
+        &[("if-modified-since", EARLIER)],
+        &[("if-modified-since", "yesterday")],
+        &[("if-none-match", "\"x\""), ("if-modified-since", LATER)],
+        &[("if-unmodified-since", &modified)],
+        &[("if-match", &etag)],
+        &[("if-match", &etag), ("if-unmodified-since", EARLIER)],
+    ] {
+        let answer = site.ask("GET /a", headers).await.is(200);
+        assert_eq!(answer.bytes, b"hello", "{headers:?}");
+    }
 }
 
-#[tokio::test]
-async fn tags_go_before_dates() {
-    let server = Server::open();
-    let etag = server.put("/a", b"content").await;
-    let headers = [("if-none-match", "\"x\""), ("if-modified-since", LATER)];
-    server.get("/a", &headers).await.is(200);
-    let headers = [("if-match", &*etag), ("if-unmodified-since", EARLIER)];
-    server.get("/a", &headers).await.is(200);
+pub async fn a_read_of_another_object_than_was_meant_is_412(site: &Site) {
+    let (etag, _) = stored(site).await;
+    let weak = format!("W/{etag}");
+    for headers in [
+        &[("if-match", "\"x\"")][..],
+        &[("if-match", &weak)],
+        &[("if-unmodified-since", EARLIER)],
+        &[("if-match", "\"x\""), ("if-none-match", &etag)],
+    ] {
+        let answer = site.ask("GET /a", headers).await.fails(412, "precondition-failed");
+        assert_eq!(answer.header("etag"), etag, "{headers:?}");
+    }
 }
 
-#[tokio::test]
-async fn a_write_is_refused_whose_condition_does_not_hold() {
-    let server = Server::open();
-    let create = [("if-none-match", "*")];
-    server.send("PUT /a", &create, b"one").await.is(201);
-    server.send("PUT /a", &create, b"two").await.fails(412, "");
-    let etag = server.get("/a", &[]).await.header("etag").to_string();
-    server.send("PUT /a", &[("if-match", "\"x\"")], b"two").await.is(412);
-    server.send("PUT /a", &[("if-match", &format!("W/{etag}"))], b"two").await.is(412);
-    server.send("PUT /none", &[("if-match", "*")], b"two").await.is(412);
-    server.send("DELETE /a", &[("if-match", "\"x\"")], b"").await.is(412);
-    assert_eq!(server.get("/a", &[]).await.bytes, b"one");
-    server.send("PUT /a", &[("if-match", &etag)], b"two").await.is(204);
-    assert_eq!(server.get("/a", &[]).await.bytes, b"two");
+pub async fn of_what_is_not_there_no_condition_is_looked_at(site: &Site) {
+    for header in [("if-match", "*"), ("if-none-match", "*"), ("if-modified-since", EARLIER)] {
+        site.ask("GET /a", &[header]).await.fails(404, "not-found");
+    }
+}
+
+pub async fn conditions_go_before_ranges(site: &Site) {
+    let (etag, _) = stored(site).await;
+    for range in ["bytes=0-1", "bytes=90-", "bytes=0-0,4-4", "bytes=90-,91-"] {
+        site.ask("GET /a", &[("range", range), ("if-none-match", &etag)]).await.is(304);
+        site.ask("GET /a", &[("range", range), ("if-match", "\"x\"")]).await.is(412);
+    }
+}
+
+pub async fn a_range_of_an_object_that_was_replaced_is_the_whole_new_one(site: &Site) {
+    let (etag, modified) = stored(site).await;
+    for (if_range, holds) in [
+        (&*etag, true),
+        (&modified, true),
+        ("\"x\"", false),
+        (EARLIER, false),
+        (&format!("W/{etag}"), false),
+    ] {
+        let ask = async |range| site.ask("GET /a", &[("range", range), ("if-range", if_range)]).await;
+        for range in ["bytes=1-2", "bytes=0-1,1-2"] {
+            let answer = ask(range).await.is(if holds { 206 } else { 200 });
+            assert!(holds || answer.bytes == b"hello", "{if_range}");
+        }
+        ask("bytes=90-").await.is(if holds { 416 } else { 200 });
+    }
 }

@@ -1,57 +1,88 @@
-//! `/_/list`, `/_/head`, `/_/health`, `/_/sweep`.
+//! `/_/list`, `/_/head`, `/_/health`.
 
-use chunk_store_host::kv::Backend;
+use crate::site::Site;
 
-use crate::server::Server;
-
-#[tokio::test]
-async fn objects_are_listed_in_pages_and_rolled_up() {
-    let server = Server::open();
-    for key in ["a/1", "a/2", "a/3", "b"] {
-        server.put(&format!("/{key}"), key.as_bytes()).await;
+async fn store(site: &Site) {
+    for key in ["/a/1", "/a/2", "/b/1", "/c", "/d%20e"] {
+        site.put(key, &[("x-meta-author", "Ann")], b"x").await;
     }
+}
+
+pub async fn objects_are_listed_in_pages(site: &Site) {
+    store(site).await;
     let mut keys = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = server.get(&format!("/_/list?prefix=a/&limit=2{cursor}"), &[]).await.is(200);
-        let page = page.json();
+        let line = format!("GET /_/list?prefix={}&limit=2&cursor={cursor}", site.key(""));
+        let answer = site.ask(&line, &[]).await.is(200);
+        assert_eq!(answer.header("content-type"), "application/json");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        let page = answer.json();
         let objects = page["objects"].as_array().unwrap();
         assert!(objects.len() <= 2);
         keys.extend(objects.iter().map(|object| object["key"].as_str().unwrap().to_string()));
         match page["cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={}", next.replace('/', "%2F")),
+            Some(next) => cursor = encoded(next),
             None => break,
         }
     }
-    assert_eq!(keys, ["a/1", "a/2", "a/3"]);
-    let rolled = server.get("/_/list?delimiter=/&details=true", &[]).await.is(200).json();
-    assert_eq!(rolled["prefixes"], serde_json::json!(["a/"]));
-    assert_eq!(rolled["objects"][0]["info"]["size"], 1);
-    for query in ["limit=0", "limit=1001", "limit=x", "nothing=1", "prefix=%FF"] {
-        server.get(&format!("/_/list?{query}"), &[]).await.is(400);
+    assert_eq!(keys, ["a/1", "a/2", "b/1", "c", "d e"].map(|name| site.key(name)));
+}
+
+/// As a value in a query.
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte.is_ascii_alphanumeric() {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+pub async fn objects_are_rolled_up(site: &Site) {
+    store(site).await;
+    let line = format!("GET /_/list?prefix={}&delimiter=%2F", site.key(""));
+    let page = site.ask(&line, &[]).await.is(200).json();
+    assert_eq!(page["prefixes"], serde_json::json!([site.key("a/"), site.key("b/")]));
+    assert_eq!(page["objects"][1]["key"], site.key("d e"));
+    let line = format!("GET /_/list?prefix={}&details", site.key("a/"));
+    let page = site.ask(&line, &[]).await.is(200).json();
+    assert_eq!(page["objects"].as_array().unwrap().len(), 2);
+    assert_eq!(page["objects"][0]["info"]["metadata"][0][1], "Ann");
+    assert_eq!(page["objects"][0]["info"]["size"], 1);
+}
+
+pub async fn an_object_is_described_as_json(site: &Site) {
+    let etag = site.put("/a%20b", &[], b"content").await;
+    let described = format!("/_/head/{}", site.key("a%20b"));
+    let info = site.ask(&format!("GET {described}"), &[]).await.is(200).json();
+    assert_eq!((&info["size"], &info["etag"]), (&7.into(), &etag.into()));
+    assert_eq!(info["key"], site.key("a b"));
+    site.ask(&format!("HEAD {described}"), &[]).await.is(200);
+    site.ask(&format!("GET /_/head/{}", site.key("none")), &[]).await.fails(404, "not-found");
+}
+
+pub async fn parameters_that_mean_nothing_are_refused(site: &Site) {
+    for line in [
+        "GET /_/list?limit=0",
+        "GET /_/list?limit=1001",
+        "GET /_/list?limit=ten",
+        "GET /_/list?detials=true",
+        "GET /_/list?cursor=x",
+        "GET /_/list?prefix=a&prefix=b",
+        "GET /_/list?prefix=%FF",
+        "GET /_/uploads?limit=1001",
+        "GET /_/head/a?x",
+        "GET /_/health?x",
+        "POST /_/sweep?operations-max=1",
+        "POST /_/sweep?grace=1",
+    ] {
+        site.ask(line, &[]).await.fails(400, "invalid-argument");
     }
 }
 
-#[tokio::test]
-async fn an_object_is_described_as_json() {
-    let server = Server::open();
-    let etag = server.put("/a/b", b"content").await;
-    let info = server.get("/_/head/a/b", &[]).await.is(200).json();
-    assert_eq!((&info["size"], &info["etag"]), (&7.into(), &etag.into()));
-    server.get("/_/head/none", &[]).await.is(404);
-}
-
-#[tokio::test]
-async fn sweeping_gives_back_what_nobody_needs() {
-    let server = Server::open();
-    server.put("/a", &[7; 1_000_000]).await;
-    server.send("DELETE /a", &[], b"").await.is(204);
-    // Condemned since its deletion; the grace and what clocks may be apart are over.
-    server.later(2 * 3600);
-    let report = server.send("POST /_/sweep?dry-run=true", &[], b"").await.is(200).json();
-    assert_eq!(report["segments-deleted"], 1, "{report}");
-    let report = server.send("POST /_/sweep", &[], b"").await.is(200).json();
-    assert_eq!((&report["segments-examined"], &report["segments-deleted"]), (&1.into(), &1.into()));
-    assert!(server.kv.list_keys("", None, 10).await.unwrap().keys.is_empty());
-    server.get("/_/sweep", &[]).await.is(405);
+pub async fn a_server_tells_that_it_is_well(site: &Site) {
+    let answer = site.ask("GET /_/health", &[]).await.is(200);
+    assert_eq!(answer.json()["status"], "ok");
+    assert_eq!(answer.header("cache-control"), "no-store");
 }

@@ -1,118 +1,174 @@
 //! PUT, GET, HEAD, DELETE, OPTIONS (RFC 9110, section 9.3), and what is kept with an object.
 
+use std::time::Duration;
+
 use chunk_store_tests::digest;
+use chunk_store_tests::http::Sending;
 use chunk_store_tests::random::bytes;
 
-use crate::server::Server;
+use crate::site::Site;
 
-#[tokio::test]
-async fn what_was_put_comes_back_with_what_describes_it() {
-    let server = Server::open();
-    for size in [0, 1, 1000, 3_000_000] {
-        let content = bytes(size, size);
-        let headers = [("content-type", "video/mp4"), ("content-length", &*size.to_string())];
-        let put = server.send("PUT /a/film.mp4", &headers, &content).await;
-        assert!([201, 204].contains(&put.status.as_u16()), "{put:?}");
-        let got = server.get("/a/film.mp4", &[]).await.is(200);
-        assert!(got.bytes == content, "{size}");
-        assert_eq!(got.header("content-type"), "video/mp4");
-        assert_eq!(got.header("content-length"), size.to_string());
-        assert_eq!(got.header("accept-ranges"), "bytes");
-        assert_eq!(got.header("x-digest"), digest(&content));
-        assert_eq!(got.header("etag"), put.header("etag"));
-        assert_eq!(got.header("last-modified"), put.header("last-modified"));
-    }
-}
-
-#[tokio::test]
-async fn a_new_object_is_created_and_an_old_one_replaced() {
-    let server = Server::open();
-    server.send("PUT /a", &[], b"one").await.is(201);
-    server.send("PUT /a", &[], b"two").await.is(204);
-    assert_eq!(server.get("/a", &[]).await.is(200).bytes, b"two");
-}
-
-#[tokio::test]
-async fn head_is_get_without_the_body() {
-    let server = Server::open();
-    server.put("/a", &bytes(1, 500_000)).await;
-    let (get, head) = (server.get("/a", &[]).await, server.send("HEAD /a", &[], b"").await.is(200));
-    assert_eq!(head.headers, get.headers);
-    assert!(head.bytes.is_empty());
-    let none = server.send("HEAD /none", &[], b"").await.is(404);
-    assert!(none.bytes.is_empty());
-}
-
-#[tokio::test]
-async fn what_is_deleted_is_gone() {
-    let server = Server::open();
-    server.put("/a", b"content").await;
-    server.send("DELETE /a", &[], b"").await.is(204);
-    server.get("/a", &[]).await.fails(404, "no such object");
-    server.send("DELETE /a", &[], b"").await.fails(404, "no such object");
-}
-
-#[tokio::test]
-async fn headers_are_kept_with_the_object() {
-    let server = Server::open();
-    let kept = [
-        ("content-encoding", "gzip"),
-        ("content-language", "de"),
+pub async fn what_was_put_comes_back_with_what_describes_it(site: &Site) {
+    let given = [
+        ("content-type", "text/plain"),
+        ("content-language", "en"),
         ("content-disposition", "attachment; filename=\"a.txt\""),
-        ("cache-control", "public, max-age=60"),
+        ("content-encoding", "gzip"),
+        ("cache-control", "max-age=5"),
         ("x-meta-author", "Ann"),
     ];
-    server.send("PUT /a", &kept, b"content").await.is(201);
-    let got = server.get("/a", &[]).await.is(200);
-    for (name, value) in kept {
-        assert_eq!(got.header(name), value);
-    }
-    server.send("PUT /a", &[], b"content").await.is(204);
-    let got = server.get("/a", &[]).await.is(200);
-    assert!(!got.headers.contains_key("x-meta-author"), "the new object has its own");
-}
-
-#[tokio::test]
-async fn an_object_lives_for_as_long_as_was_asked() {
-    let server = Server::open();
-    server.send("PUT /a", &[("x-ttl-seconds", "60")], b"content").await.is(201);
-    assert!(server.get("/a", &[]).await.is(200).headers.contains_key("x-expires"));
-    server.later(61);
-    server.get("/a", &[]).await.fails(404, "no such object");
-    server.send("PUT /a", &[("x-ttl-seconds", "soon")], b"content").await.is(400);
-}
-
-#[tokio::test]
-async fn keys_are_paths_decoded_and_nothing_leads_out() {
-    let server = Server::open();
-    let put = async |path: &str| server.send(&format!("PUT {path}"), &[], path.as_bytes()).await;
-    for path in ["/a%20b", "/%C3%BC", "/a/b/c", "/a//b", "/...", "/a%2Fz"] {
-        put(path).await.is(201);
-    }
-    for path in ["/a%20b", "/%C3%BC", "/a/b/c", "/a//b", "/...", "/a/z"] {
-        server.get(path, &[]).await.is(200);
-    }
-    for path in ["/", "/%00", "/a%0Ab", "/%FF", "/_/x", "/%5F/x", "/..", "/a/../b", "/%2e%2e/x"] {
-        let answer = put(path).await;
-        assert!(answer.status.is_client_error(), "{path}: {answer:?}");
+    for size in [0, 1, 1000, 3_000_000] {
+        let content = bytes(size, size);
+        let path = format!("/docs/{size}%20bytes");
+        let put = site.send(&format!("PUT {path}"), &given, &content).await;
+        assert!([201, 204].contains(&put.status), "{put:?}");
+        let got = site.ask(&format!("GET {path}"), &[]).await.is(200);
+        assert!(got.bytes == content, "{size}");
+        for (name, value) in given {
+            assert_eq!(got.header(name), value, "{name}");
+        }
+        assert_eq!(got.header("content-length"), size.to_string());
+        assert_eq!(got.header("accept-ranges"), "bytes");
+        assert_eq!(got.header("x-content-type-options"), "nosniff");
+        assert_eq!(got.header("x-digest"), digest(&content));
+        assert!(got.header("etag").starts_with('"'));
+        for name in ["etag", "last-modified", "x-digest"] {
+            assert!(!put.header(name).is_empty(), "{name}");
+            assert_eq!(got.header(name), put.header(name), "{name}");
+        }
     }
 }
 
-#[tokio::test]
-async fn what_is_not_allowed_is_told_with_what_is() {
-    let server = Server::open();
-    let answer = server.send("POST /a", &[], b"").await.fails(405, "this takes");
-    assert!(answer.header("allow").contains("PUT"), "{answer:?}");
-    let options = server.send("OPTIONS /a", &[], b"").await.is(204);
-    for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
-        assert!(options.header("allow").contains(method), "{options:?}");
+pub async fn the_length_of_a_body_need_not_be_known(site: &Site) {
+    for size in [0, 5, 700_000] {
+        let content = bytes(1, size);
+        let answer = site.send("PUT /a", &[], Sending::unannounced(content.clone())).await;
+        assert!([201, 204].contains(&answer.status), "{answer:?}");
+        assert!(site.content("/a").await.unwrap() == content, "{size}");
     }
 }
 
-#[tokio::test]
-async fn a_part_cannot_be_put_as_the_whole() {
-    let server = Server::open();
-    let headers = [("content-range", "bytes 0-2/10")];
-    server.send("PUT /a", &headers, b"abc").await.fails(400, "/_/uploads");
-    server.get("/a", &[]).await.is(404);
+pub async fn an_object_is_replaced_as_a_whole(site: &Site) {
+    let first = site.put("/a", &[("x-meta-author", "Ann")], b"one").await;
+    let second = site.put("/a", &[], b"two").await;
+    assert_ne!(first, second);
+    let got = site.ask("GET /a", &[]).await.is(200);
+    assert_eq!((&got.bytes[..], got.header("etag")), (&b"two"[..], &*second));
+    assert_eq!(got.header("x-meta-author"), "", "the new object has its own");
+}
+
+pub async fn head_is_get_without_the_body(site: &Site) {
+    site.put("/a", &[("x-ttl-seconds", "600")], &bytes(1, 500_000)).await;
+    for path in ["/a", "/none"] {
+        let mut get = site.ask(&format!("GET {path}"), &[]).await;
+        let mut head = site.ask(&format!("HEAD {path}"), &[]).await;
+        assert_eq!((head.status, head.bytes.len()), (get.status, 0));
+        // A second may have passed.
+        for name in ["date", "cache-control"] {
+            get.headers.remove(name);
+            head.headers.remove(name);
+        }
+        assert_eq!(head.headers, get.headers);
+    }
+    for path in ["/_/list", "/_/health"] {
+        let head = site.ask(&format!("HEAD {path}"), &[]).await.is(200);
+        assert_eq!(head.header("content-type"), "application/json", "{path}");
+    }
+}
+
+pub async fn what_is_deleted_is_gone(site: &Site) {
+    site.put("/a", &[], b"content").await;
+    site.ask("DELETE /a", &[]).await.is(204);
+    site.ask("GET /a", &[]).await.fails(404, "not-found");
+    site.ask("DELETE /a", &[]).await.fails(404, "not-found");
+}
+
+pub async fn an_object_lives_for_as_long_as_was_asked(site: &Site) {
+    site.put("/a", &[("x-ttl-seconds", "2"), ("cache-control", "max-age=600")], b"content").await;
+    let got = site.ask("GET /a", &[]).await.is(200);
+    assert!(got.header("x-expires").ends_with(" GMT"), "{got:?}");
+    assert!(["max-age=2", "max-age=1"].contains(&got.header("cache-control")), "{got:?}");
+    tokio::time::sleep(Duration::from_millis(3100)).await;
+    site.ask("GET /a", &[]).await.fails(404, "not-found");
+    for wrong in ["soon", "0", "-1", "99999999999"] {
+        let answer = site.ask("PUT /b", &[("x-ttl-seconds", wrong)]).await;
+        answer.fails(400, "invalid-argument");
+    }
+}
+
+pub async fn keys_are_what_paths_decode_to(site: &Site) {
+    for (path, read) in [
+        ("/a%20b", "/a%20b"),
+        ("/%C3%BC", "/%c3%bc"),
+        ("/a/b/c", "/a%2Fb/c"),
+        ("/a//b", "/a//b"),
+        ("/...", "/%2E.."),
+        ("/%61+b", "/a%2Bb"),
+        ("/a%3Fb%23", "/a%3fb%23"),
+        ("/a&b;c=d'e", "/a%26b;c%3Dd'e"),
+    ] {
+        site.put(path, &[], path.as_bytes()).await;
+        assert_eq!(site.content(read).await.unwrap(), path.as_bytes(), "{read}");
+    }
+    // Another key by one byte is another object.
+    for path in ["/a%2520b", "/A%20b", "/a/b", "/a/b/c/"] {
+        assert_eq!(site.content(path).await, None, "{path}");
+    }
+}
+
+pub async fn no_path_leads_out(site: &Site) {
+    site.put("/b", &[], b"content").await;
+    for path in [
+        "/%00", "/a%00b", "/a%0Ab", "/a%0d%0ab", "/%7F", "/%FF", "/a%", "/a%2", "/a%zz", "/..",
+        "/.", "/a/../b", "/a/./b", "/%2e%2e/b", "/a/%2e%2E/b", "/a%2f..%2fb", "/%2e",
+    ] {
+        for method in ["GET", "PUT", "DELETE"] {
+            let answer = site.ask(&format!("{method} {path}"), &[]).await;
+            answer.fails(400, "invalid-argument");
+        }
+    }
+    for target in ["/", "/_/../b", "/%5F/x", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd"] {
+        let answer = site.ask_exactly(&format!("PUT {target}"), &[]).await;
+        assert!((400..500).contains(&answer.status), "{target}: {answer:?}");
+    }
+    assert_eq!(site.content("/b").await.unwrap(), b"content");
+}
+
+pub async fn a_method_that_is_not_known_there_is_told_with_those_that_are(site: &Site) {
+    for (line, allow) in [
+        ("POST /a", "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("BREW /a", "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("PUT /_/health", "GET, HEAD, OPTIONS"),
+        ("GET /_/sweep", "POST, OPTIONS"),
+        ("PUT /_/list", "GET, HEAD, OPTIONS"),
+    ] {
+        let answer = site.ask(line, &[]).await.is(405);
+        assert_eq!(answer.header("allow"), allow, "{line}");
+    }
+}
+
+pub async fn options_tell_what_can_be_done(site: &Site) {
+    let answer = site.ask("OPTIONS /a", &[]).await.is(204);
+    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, DELETE, OPTIONS");
+}
+
+pub async fn what_describes_an_object_is_bounded(site: &Site) {
+    let long = "x".repeat(9000);
+    for (path, headers, status) in [
+        ("/a", &[("x-meta-a", &*long)][..], 400),
+        ("/a", &[("content-type", &long)], 400),
+        (&format!("/{}", "k".repeat(600)), &[], 400),
+        (&format!("/{long}"), &[], 414),
+        (&format!("/a?{long}"), &[], 414),
+        ("/a?unknown=1", &[], 400),
+    ] {
+        let answer = site.ask(&format!("PUT {path}"), headers).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    let names: Vec<String> = (0..65).map(|n| format!("x-meta-{n}")).collect();
+    let headers: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "1")).collect();
+    site.ask("PUT /a", &headers).await.fails(400, "invalid-argument");
+    assert_eq!(site.content("/a").await, None);
+    site.put("/a", &headers[..64], b"content").await;
+    assert_eq!(site.ask("GET /a", &[]).await.is(200).header("x-meta-63"), "1");
 }

@@ -2,89 +2,117 @@
 
 use chunk_store_tests::random::bytes;
 
-use crate::server::Server;
+use crate::site::Site;
 
 const SIZE: u64 = 1_000_000;
 
-async fn stored() -> (Server, Vec<u8>, String) {
-    let (server, content) = (Server::open(), bytes(7, SIZE));
-    let etag = server.put("/a", &content).await;
-    (server, content, etag)
+/// Stores an object in several chunks as `/a`; gives its content.
+async fn stored(site: &Site) -> Vec<u8> {
+    let content = bytes(7, SIZE);
+    site.put("/a", &[], &content).await;
+    content
 }
 
-#[tokio::test]
-async fn one_range_is_a_part_of_the_content() {
-    let (server, content, _) = stored().await;
-    for (range, first, last) in [
-        ("bytes=0-0", 0, 0),
-        ("bytes=10-19", 10, 19),
-        ("bytes=262143-262144", 262_143, 262_144),
-        ("bytes=999999-", 999_999, 999_999),
-        ("bytes=-5", 999_995, 999_999),
-        ("bytes=0-99999999999", 0, 999_999),
-        ("bytes=-99999999999", 0, 999_999),
-        ("Bytes=1-2", 1, 2),
+pub async fn one_range_is_a_part(site: &Site) {
+    let content = stored(site).await;
+    site.put("/small", &[], &content[..100]).await;
+    for (path, range, first, last, size) in [
+        ("/a", "bytes=0-0", 0, 0, SIZE),
+        ("/a", "bytes=10-19", 10, 19, SIZE),
+        ("/a", "bytes=262143-262144", 262_143, 262_144, SIZE),
+        ("/a", "bytes=999999-", 999_999, 999_999, SIZE),
+        ("/a", "bytes=-700000", 300_000, 999_999, SIZE),
+        ("/a", "bytes=0-99999999999", 0, 999_999, SIZE),
+        ("/a", "bytes=-99999999999", 0, 999_999, SIZE),
+        ("/a", "Bytes=1-2", 1, 2, SIZE),
+        ("/small", "bytes=10-19", 10, 19, 100),
+        ("/small", "bytes=-1000", 0, 99, 100),
     ] {
-        let answer = server.get("/a", &[("range", range)]).await.is(206);
+        let answer = site.ask(&format!("GET {path}"), &[("range", range)]).await.is(206);
         assert!(answer.bytes == content[first..=last], "{range}");
-        assert_eq!(answer.header("content-range"), format!("bytes {first}-{last}/{SIZE}"));
+        assert_eq!(answer.header("content-range"), format!("bytes {first}-{last}/{size}"));
         assert_eq!(answer.header("content-length"), (last - first + 1).to_string());
     }
 }
 
-#[tokio::test]
-async fn a_range_of_nothing_says_how_much_there_is() {
-    let (server, ..) = stored().await;
-    for range in ["bytes=1000000-", "bytes=2000000-3000000", "bytes=-0"] {
-        let answer = server.get("/a", &[("range", range)]).await.is(416);
-        assert_eq!(answer.header("content-range"), format!("bytes */{SIZE}"), "{range}");
+pub async fn a_range_beyond_the_end_says_how_much_there_is(site: &Site) {
+    site.put("/a", &[], b"hello").await;
+    for range in ["bytes=5-", "bytes=5-9", "bytes=-0", "bytes=7-8,9-", "bytes=-0,-0"] {
+        let answer = site.ask("GET /a", &[("range", range)]).await;
+        let answer = answer.fails(416, "range-not-satisfiable");
+        assert_eq!(answer.header("content-range"), "bytes */5", "{range}");
     }
 }
 
-#[tokio::test]
-async fn a_range_that_says_nothing_is_passed_over() {
-    let (server, content, _) = stored().await;
-    for range in ["bytes=", "bytes=5-1", "bytes=a-b", "lines=1-2", "1-2", "bytes=-"] {
-        assert!(server.get("/a", &[("range", range)]).await.is(200).bytes == content, "{range}");
+pub async fn a_range_that_says_nothing_is_passed_over(site: &Site) {
+    site.put("/a", &[], b"hello").await;
+    for range in
+        ["bytes=", "bytes=3-1", "bytes=a-b", "lines=1-2", "1-2", "bytes=-", "bytes=0-1,x", "x"]
+    {
+        let answer = site.ask("GET /a", &[("range", range)]).await.is(200);
+        assert_eq!(answer.bytes, b"hello", "{range}");
+    }
+    let head = site.ask("HEAD /a", &[("range", "bytes=0-1")]).await.is(200);
+    assert_eq!(head.header("content-length"), "5");
+}
+
+pub async fn of_an_empty_object_only_the_last_bytes_can_be_asked_for(site: &Site) {
+    site.put("/a", &[], b"").await;
+    site.ask("GET /a", &[]).await.is(200);
+    site.ask("GET /a", &[("range", "bytes=-5")]).await.is(200);
+    site.ask("GET /a", &[("range", "bytes=-5,-6")]).await.is(200);
+    site.ask("GET /a", &[("range", "bytes=0-")]).await.is(416);
+}
+
+pub async fn several_ranges_are_parts_in_the_order_of_asking(site: &Site) {
+    let content: Vec<u8> = bytes(7, SIZE).into_iter().map(|byte| b'a' + byte % 26).collect();
+    site.put("/a", &[], &content).await;
+    let range = ("range", "bytes=200000-200002, 0-1, 790000-790001, 999999-");
+    let answer = site.ask("GET /a", &[range]).await.is(206);
+    assert_eq!(answer.header("content-range"), "");
+    let boundary =
+        answer.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let text = String::from_utf8(answer.bytes.clone()).unwrap();
+    let delimiter = format!("\r\n--{boundary}");
+    let mut parts = text.split(&delimiter);
+    assert_eq!(parts.next(), Some(""));
+    for (start, end) in [(200_000, 200_003), (0, 2), (790_000, 790_002), (999_999, 1_000_000)] {
+        let sent = std::str::from_utf8(&content[start..end]).unwrap();
+        let head = format!("\r\nContent-Range: bytes {start}-{}/{SIZE}\r\n\r\n", end - 1);
+        assert_eq!(parts.next(), Some(&*format!("{head}{sent}")));
+    }
+    assert_eq!((parts.next(), parts.next()), (Some("--\r\n"), None));
+}
+
+pub async fn a_part_has_the_media_type_of_the_object(site: &Site) {
+    site.put("/a", &[("content-type", "video/mp4")], &bytes(1, 1000)).await;
+    let answer = site.ask("GET /a", &[("range", "bytes=0-0,999-")]).await.is(206);
+    assert!(answer.header("content-type").starts_with("multipart/byteranges"));
+    assert!(String::from_utf8_lossy(&answer.bytes).contains("\r\nContent-Type: video/mp4\r\n"));
+}
+
+pub async fn several_ranges_that_come_to_one_are_sent_as_one(site: &Site) {
+    site.put("/a", &[], b"0123456789").await;
+    for (range, told) in [
+        ("bytes=0-3,2-5", "bytes 0-5/10"),
+        ("bytes=0-1,7-8", "bytes 0-8/10"),
+        ("bytes=3-4,50-", "bytes 3-4/10"),
+        ("bytes=0-,0-,0-,-10", "bytes 0-9/10"),
+    ] {
+        let answer = site.ask("GET /a", &[("range", range)]).await.is(206);
+        assert_eq!(answer.header("content-range"), told, "{range}");
     }
 }
 
-#[tokio::test]
-async fn several_ranges_come_as_parts_with_boundaries() {
-    let (server, content, _) = stored().await;
-    let range = "bytes=0-9, 500000-500099,-10";
-    let answer = server.get("/a", &[("range", range)]).await.is(206);
-    let content_type = answer.header("content-type");
-    let boundary = content_type.strip_prefix("multipart/byteranges; boundary=").unwrap();
-    let boundary = boundary.trim_matches('"');
-    let mut expected = Vec::new();
-    for (first, last) in [(0, 9), (500_000, 500_099), (999_990, 999_999)] {
-        let part = format!("content-range: bytes {first}-{last}/{SIZE}");
-        let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
-        assert!(text.contains(&part), "{part}");
-        expected.push(&content[first..=last]);
-    }
-    for part in expected {
-        assert!(answer.bytes.windows(part.len()).any(|window| window == part));
-    }
-    assert!(answer.bytes.ends_with(format!("--{boundary}--\r\n").as_bytes()));
-}
-
-#[tokio::test]
-async fn ranges_without_end_are_refused() {
-    let (server, ..) = stored().await;
-    let many: Vec<String> = (0..5000).map(|n| format!("{}-{}", 2 * n, 2 * n)).collect();
-    let answer = server.get("/a", &[("range", &format!("bytes={}", many.join(",")))]).await;
-    assert_eq!(answer.status.as_u16(), 416);
-}
-
-#[tokio::test]
-async fn if_range_gives_the_whole_of_another_version() {
-    let (server, content, etag) = stored().await;
-    let range = ("range", "bytes=0-9");
-    server.get("/a", &[range, ("if-range", &etag)]).await.is(206);
-    for other in ["\"x\"".to_string(), format!("W/{etag}")] {
-        let whole = server.get("/a", &[range, ("if-range", &other)]).await.is(200);
-        assert!(whole.bytes == content, "{other}");
+pub async fn more_ranges_than_anyone_needs_are_refused(site: &Site) {
+    site.put("/a", &[], &bytes(1, 100_000)).await;
+    let range = |count: usize| {
+        let specs: Vec<String> = (0..count).map(|i| format!("{0}-{0}", i * 1000)).collect();
+        format!("bytes={}", specs.join(","))
+    };
+    site.ask("GET /a", &[("range", &range(32))]).await.is(206);
+    for count in [33, 5000] {
+        let answer = site.ask("GET /a", &[("range", &range(count))]).await.is(416);
+        assert_eq!(answer.header("content-range"), "bytes */100000");
     }
 }
