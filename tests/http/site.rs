@@ -36,9 +36,9 @@ pub fn unconditional() -> Site {
     Site::new(Protocol::Http1, || URL.clone())
 }
 
-/// A platform without conditional writes, whose reads may be a minute old.
+/// A platform without conditional writes, whose reads may be old.
 pub fn stale() -> Site {
-    static URL: LazyLock<String> = LazyLock::new(|| on_memory(60_000));
+    static URL: LazyLock<String> = LazyLock::new(|| on_memory(2_000));
     Site::new(Protocol::Http1, || URL.clone())
 }
 
@@ -50,7 +50,7 @@ fn on_files() -> String {
 }
 
 /// A server in this process; gives its URL.
-fn on_memory(staleness_ms: u64) -> String {
+fn on_memory(staleness_ms: u32) -> String {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -71,13 +71,13 @@ fn on_memory(staleness_ms: u64) -> String {
 /// A memory that says it can do less. What it reads is current all the same.
 struct Lesser {
     values: MemoryBackend,
-    staleness_ms: u64,
+    staleness_ms: u32,
 }
 
 #[async_trait]
 impl Backend for Lesser {
     fn limits(&self) -> KvLimits {
-        let staleness_ms = self.staleness_ms.try_into().expect("a minute or so");
+        let staleness_ms = self.staleness_ms;
         KvLimits { conditional_write: false, staleness_ms, ..self.values.limits() }
     }
 

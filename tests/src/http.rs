@@ -250,6 +250,12 @@ impl Sending {
         let breaks = Some(Box::pin(sleep(Duration::from_millis(100))));
         Self { bytes: bytes.into(), announced, breaks }
     }
+
+    /// These bytes; then nothing more, not even the end.
+    pub fn stalled(bytes: impl Into<Bytes>, announced: Option<u64>) -> Self {
+        let breaks = Some(Box::pin(sleep(2 * EXCHANGE)));
+        Self { bytes: bytes.into(), announced, breaks }
+    }
 }
 
 impl From<Bytes> for Sending {

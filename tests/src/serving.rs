@@ -76,6 +76,12 @@ impl Server {
         self.process = process;
     }
 
+    /// The same, with other arguments after `serve`.
+    pub fn restart_with(&mut self, tmp: &Path, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(|word| word.to_string()).collect();
+        self.restart(tmp);
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -133,7 +139,7 @@ impl Server {
             if log.len() >= count {
                 return log;
             }
-            assert!(begun.elapsed() < START, "{method} {path}: {log:?}");
+            assert!(begun.elapsed() < START, "{method} {path}: {} of {count}", log.len());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -22,7 +22,7 @@ pub async fn objects_are_listed_in_pages(site: &Site) {
         assert!(objects.len() <= 2);
         keys.extend(objects.iter().map(|object| object["key"].as_str().unwrap().to_string()));
         match page["cursor"].as_str() {
-            Some(next) => cursor = encoded(next),
+            Some(next) => cursor = in_query(next),
             None => break,
         }
     }
@@ -30,7 +30,7 @@ pub async fn objects_are_listed_in_pages(site: &Site) {
 }
 
 /// As a value in a query.
-fn encoded(text: &str) -> String {
+pub fn in_query(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte.is_ascii_alphanumeric() {
             true => char::from(byte).to_string(),

@@ -157,10 +157,9 @@ pub async fn what_describes_an_object_is_bounded(site: &Site) {
     for (path, headers, status) in [
         ("/a", &[("x-meta-a", &*long)][..], 400),
         ("/a", &[("content-type", &long)], 400),
-        (&format!("/{}", "k".repeat(600)), &[], 400),
+        (&format!("/{}", "k".repeat(2000)), &[], 400),
         (&format!("/{long}"), &[], 414),
         (&format!("/a?{long}"), &[], 414),
-        ("/a?unknown=1", &[], 400),
     ] {
         let answer = site.ask(&format!("PUT {path}"), headers).await;
         assert_eq!(answer.status, status, "{answer:?}");

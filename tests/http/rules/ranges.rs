@@ -111,7 +111,7 @@ pub async fn more_ranges_than_anyone_needs_are_refused(site: &Site) {
         format!("bytes={}", specs.join(","))
     };
     site.ask("GET /a", &[("range", &range(32))]).await.is(206);
-    for count in [33, 5000] {
+    for count in [33, 1000] {
         let answer = site.ask("GET /a", &[("range", &range(count))]).await.is(416);
         assert_eq!(answer.header("content-range"), "bytes */100000");
     }

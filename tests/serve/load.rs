@@ -1,0 +1,103 @@
+//! Many at once: each gets what is theirs, and memory is bounded.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chunk_store_tests::http::{Client, Protocol, Sending};
+use chunk_store_tests::random::bytes;
+use chunk_store_tests::serving::Server;
+
+use crate::{client, server};
+
+const GETS: u64 = 64;
+const PUTS: u64 = 200;
+const SIZE: u64 = 2_000_000;
+
+/// What a server with `--instances 2 --memory 32MiB` may take: 16 MiB of chunks for each
+/// instance, which takes half as much besides; as much again in the host, which has the
+/// chunks that are on their way to and from the files; up to 64 KiB each way for a
+/// connection; and 100 MiB for the program, its compiled code and what the allocator keeps.
+const PEAK_BYTES_MAX: u64 = (2 * 24 + 2 * 16 + 100) * MIB + (GETS + PUTS) * 128 * KIB;
+const MIB: u64 = 1 << 20;
+const KIB: u64 = 1 << 10;
+
+fn small() -> Server {
+    server(&["--instances", "2", "--memory", "32MiB"])
+}
+
+fn assert_bounded(server: &Server, what: &str) {
+    let peak = server.peak_bytes();
+    println!("{what}: at most {} MiB, allowed {} MiB", peak / MIB, PEAK_BYTES_MAX / MIB);
+    assert!(peak < PEAK_BYTES_MAX, "{what}: {} MiB", peak / MIB);
+}
+
+/// The object of this number.
+fn content(number: u64) -> Bytes {
+    // Beginning at another place of the same bytes is quicker than drawing others.
+    static ALL: std::sync::LazyLock<Bytes> =
+        std::sync::LazyLock::new(|| bytes(1, SIZE + 1000 * PUTS).into());
+    let start = (1000 * number) as usize;
+    ALL.slice(start..start + SIZE as usize)
+}
+
+/// Does one thing for each number at once, over this many connections of HTTP/1.1, or one of
+/// HTTP/2.
+async fn at_once<F: Future<Output = ()> + Send + 'static>(
+    client: &Arc<Client>,
+    count: u64,
+    one: impl Fn(Arc<Client>, u64) -> F,
+) {
+    let all: Vec<_> = (0..count).map(|number| tokio::spawn(one(client.clone(), number))).collect();
+    for done in all {
+        done.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_gets_what_is_theirs() {
+    let server = small();
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let client = Arc::new(client(&server, protocol));
+        at_once(&client, PUTS, async |client: Arc<Client>, number| {
+            let answer = client.send(&format!("PUT /{number}"), &[], content(number)).await;
+            assert!([201, 204].contains(&answer.status), "{answer:?}");
+        })
+        .await;
+        assert_bounded(&server, &format!("{PUTS} PUTs at once, {protocol:?}"));
+        at_once(&client, GETS, async |client: Arc<Client>, number| {
+            let answer = client.send(&format!("GET /{number}"), &[], b"").await.is(200);
+            assert!(answer.bytes == content(number), "{number}");
+        })
+        .await;
+        assert_bounded(&server, &format!("{GETS} GETs at once, {protocol:?}"));
+    }
+    let log = server.log();
+    assert!(log.iter().all(|line| line["level"] == "INFO"), "nothing went wrong");
+}
+
+/// Of those who write one object at once each is answered, and one has written it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_many_writers_of_an_object_has_written_it() {
+    let server = small();
+    let client = Arc::new(client(&server, Protocol::Http1));
+    at_once(&client, 50, async |client: Arc<Client>, number| {
+        let body = Sending::from(content(number).slice(..300_000));
+        let answer = client.send("PUT /a", &[], body).await;
+        assert!([201, 204].contains(&answer.status), "{answer:?}");
+    })
+    .await;
+    let stored = client.send("GET /a", &[], b"").await.is(200).bytes;
+    assert!((0..50).any(|number| stored == content(number)[..300_000]));
+    let created = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    at_once(&client, 50, |client, number| {
+        let created = created.clone();
+        async move {
+            let body = Sending::from(content(number).slice(..300_000));
+            let answer = client.send("PUT /b", &[("if-none-match", "*")], body).await;
+            assert!([201, 412].contains(&answer.status), "{answer:?}");
+            created.fetch_add(usize::from(answer.status == 201), std::sync::atomic::Ordering::Relaxed);
+        }
+    })
+    .await;
+    assert_eq!(created.load(std::sync::atomic::Ordering::Relaxed), 1, "one has created it");
+}
