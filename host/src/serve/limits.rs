@@ -51,7 +51,9 @@ pub const HEAD_FIELDS_MAX: usize = 100;
 pub const STREAMS_MAX: u32 = 100;
 
 /// How many bytes of one body an HTTP/2 client may send ahead.
-pub const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+pub const STREAM_WINDOW_BYTES: u32 = 128 << 10;
 
-/// How many bytes of all bodies an HTTP/2 client may send ahead.
-pub const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+/// How many bytes of all bodies an HTTP/2 client may send ahead: of each as much as it may.
+/// With less, bodies that wait for memory could keep out the rest of those that hold it, and
+/// none would go on.
+pub const CONNECTION_WINDOW_BYTES: u32 = STREAMS_MAX * STREAM_WINDOW_BYTES;
