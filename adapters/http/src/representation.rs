@@ -23,7 +23,7 @@ use chunk_store::object::{ObjectInfo, PutOptions};
 use headers::{AcceptRanges, ContentLength, HeaderMapExt};
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-    CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -54,6 +54,11 @@ const KEPT: [(HeaderName, bool); 4] = [
     (CONTENT_ENCODING, true),
     (CONTENT_LANGUAGE, true),
 ];
+
+/// The `Content-Security-Policy` of objects: a stored page has an origin of its own, in
+/// which it runs no script, sends no form and opens nothing. PDF goes without, since
+/// browsers show none in a sandbox; their viewers keep its scripts from the origin.
+pub(crate) const SANDBOX: &str = "sandbox";
 
 /// What a header name cannot hold (RFC 9110, section 5.6.2, `tchar`), and `%`.
 const NAME_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -205,10 +210,20 @@ pub(crate) fn describe(
     }
     describe_version(info, now_ms, until, headers);
     put_text(headers, X_DIGEST, &info.digest);
-    // Anyone who may write chooses media types; a browser must not guess another.
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    contain(headers);
     headers.typed_insert(AcceptRanges::bytes());
     headers.typed_insert(ContentLength(info.size));
+}
+
+/// Has a browser show what was stored and run none of it: anyone who may write chooses
+/// media types, and a stored page or script has the origin of this server and its
+/// [page](crate::ui). `Content-Type` is the object's, and there already.
+pub(crate) fn contain(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let is_pdf = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"application/pdf");
+    if !headers.get(CONTENT_TYPE).is_some_and(is_pdf) {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+    }
 }
 
 /// The header that shows metadata of this name.
