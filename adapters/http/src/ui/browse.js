@@ -43,7 +43,7 @@ export function browse(view, prefix, { signal, writable }) {
   const empty = h('div', { class: 'empty', hidden: true });
   const more = button('Show more', null, () => load(), { class: 'more', hidden: true });
   const search = h('input', {
-    type: 'search', placeholder: 'Names that begin with …', 'aria-label': 'Names that begin with',
+    type: 'search', placeholder: 'Name begins with …', 'aria-label': 'Names that begin with',
     spellcheck: 'false', autocomplete: 'off',
   });
   const picker = h('input', { type: 'file', multiple: true, hidden: true, id: 'files' });

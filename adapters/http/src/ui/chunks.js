@@ -1,6 +1,6 @@
 // The chunk map: where the content of an object lies.
 
-import { button, h } from './dom.js';
+import { button, fill, h } from './dom.js';
 import { bytes, counted } from './format.js';
 import * as server from './server.js';
 
@@ -21,7 +21,8 @@ const COLOURS = 6;
 export function chunkMap(key, first, signal) {
   const { info } = first;
   if (info.chunks === 0) {
-    return card('Stored in one value with its manifest: nothing to fetch but one key.');
+    return card('It lies in the manifest itself: one value holds both.',
+      h('div', { class: 'map' }, h('span', { class: 'block inline' })));
   }
   const map = h('div', { class: 'map', role: 'listbox', 'aria-label': 'Chunks, in order' });
   const about = h('dl', { class: 'about', 'aria-live': 'polite' });
@@ -30,7 +31,7 @@ export function chunkMap(key, first, signal) {
     try {
       draw(await server.manifest(key, next, CHUNKS_AT_ONCE, signal));
     } catch (error) {
-      about.replaceChildren(h('div', {}, error.message));
+      fill(about, error.message);
     }
     more.disabled = false;
   }, { class: 'more' });
@@ -38,6 +39,7 @@ export function chunkMap(key, first, signal) {
   const largest = Math.max(...first.chunks.map((chunk) => chunk.size));
   const blocks = [];
   let next = null;
+  let told = null;
 
   function draw(answer) {
     if (answer.info.generation !== info.generation) {
@@ -53,31 +55,34 @@ export function chunkMap(key, first, signal) {
     if (!segments.has(chunk.segment)) segments.set(chunk.segment, segments.size);
     const colour = segments.get(chunk.segment) % COLOURS;
     const element = h('span', {
-      class: `block segment-${colour}`, role: 'option', tabindex: blocks.length === 0 ? 0 : -1,
+      class: `block segment-${colour}`, role: 'option', 'aria-selected': 'false',
+      tabindex: blocks.length === 0 ? 0 : -1,
       'aria-label': `Chunk ${chunk.index}: ${bytes(chunk.size)} at ${bytes(chunk.offset)}`,
     });
     const width = Math.max(NARROW, Math.round((WIDE * chunk.size) / largest));
     element.style.setProperty('--width', `${width}px`);
     const page = pages.find((page) => page.offset <= chunk.offset
       && chunk.offset < page.offset + page.size);
-    const tell = () => describe(chunk, page, segments.get(chunk.segment));
+    const tell = () => describe(element, chunk, page);
     element.addEventListener('pointerenter', tell);
     element.addEventListener('focus', tell);
-    blocks.push(element);
+    if (blocks.push(element) === 1) tell();
     return element;
   }
 
-  function describe(chunk, page, segment) {
+  function describe(element, chunk, page) {
+    told?.setAttribute('aria-selected', 'false');
+    told = element;
+    element.setAttribute('aria-selected', 'true');
     const fact = (name, value, kind) => h('div', {}, h('dt', {}, name), h('dd', { class: kind }, value));
-    about.replaceChildren(
-      fact('Chunk', `${chunk.index.toLocaleString()} of ${info.chunks.toLocaleString()}`),
+    fill(about,
+      fact('Chunk', `${chunk.index.toLocaleString()}, counted from 0`),
       fact('Offset', counted(chunk.offset, 'byte')),
       fact('Size', chunk.size < 1024 ? bytes(chunk.size)
         : `${bytes(chunk.size)} (${counted(chunk.size, 'byte')})`),
       fact(info.chunks === 1 ? 'Digest' : 'Chaining value', chunk['chaining-value'], 'hex'),
       fact('Stored as', chunk.value, 'hex'),
-      fact('Listed in', page ? `${page.value}, ${counted(page.chunks, 'chunk')}` : 'the manifest'),
-      segments.size > 1 && fact('Segment', `${segment + 1} of ${segments.size}`));
+      fact('Listed in', page ? `${page.value}, ${counted(page.chunks, 'chunk')}` : 'the manifest'));
   }
 
   map.addEventListener('keydown', (event) => {
@@ -96,7 +101,6 @@ export function chunkMap(key, first, signal) {
   const sizes = first.chunks.map((chunk) => chunk.size);
   const range = info.chunks === 1 ? '' : `, ${bytes(Math.min(...sizes))} to ${bytes(largest)} each`;
   const written = segments.size > 1 ? `, written in ${segments.size} goes` : '';
-  describe(first.chunks[0], first.pages[0], 0);
   return card(`${counted(info.chunks, 'chunk')}${range}${written}. Each is a value of its own; widths are their sizes.`,
     map, more, about);
 }

@@ -32,7 +32,12 @@ export function h(name, attributes = {}, ...children) {
     else if (value === true) element.setAttribute(attribute, '');
     else if (value !== false && value != null) element.setAttribute(attribute, value);
   }
-  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return fill(element, ...children);
+}
+
+/** Gives an element these children in place of those it has, by the rules of {@link h}. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat().filter((child) => child != null && child !== false));
   return element;
 }
 

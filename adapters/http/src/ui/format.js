@@ -26,7 +26,7 @@ export function duration(seconds) {
 }
 
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
-const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
+const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
 /** A time in milliseconds since the Unix epoch: how long ago, or the date. */
 export function ago(ms, now = Date.now()) {
