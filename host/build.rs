@@ -1,7 +1,7 @@
-//! Builds the component that the host runs.
+//! Builds the components that the host runs: the store, and the store with HTTP in front.
 //!
-//! The root package is compiled for `wasm32-unknown-unknown` and made into a
-//! component by `wit-component`: so it imports exactly what its world names, and
+//! Their packages are compiled for `wasm32-unknown-unknown` and made into
+//! components by `wit-component`: so they import exactly what their worlds name, and
 //! nothing of a standard library. The wasm target is installed where it is missing.
 
 use std::env;
@@ -11,6 +11,10 @@ use std::process::{Command, ExitCode};
 use wit_component::ComponentEncoder;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Package, and file of the component.
+const COMPONENTS: [(&str, &str); 2] =
+    [("chunk-store", "store.wasm"), ("chunk-store-http", "gateway.wasm")];
 
 fn main() -> ExitCode {
     match build() {
@@ -25,15 +29,19 @@ fn main() -> ExitCode {
 fn build() -> Result<(), String> {
     let manifest_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let root = manifest_dir.parent().ok_or("the host has no directory above it")?;
-    for input in ["src", "wit", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+    for input in ["src", "adapters/http", "wit", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
     install_target(root)?;
     let out_dir = PathBuf::from(variable("OUT_DIR")?);
-    let module = compile(root, &target_dir(&out_dir))?;
-    let component = componentize(&module)?;
-    let path = out_dir.join("store.wasm");
-    std::fs::write(&path, component).map_err(|e| format!("cannot write {}: {e}", path.display()))
+    let modules = compile(root, &target_dir(&out_dir))?;
+    for (package, file) in COMPONENTS {
+        let module = modules.join(package.replace('-', "_")).with_extension("wasm");
+        let path = out_dir.join(file);
+        std::fs::write(&path, componentize(&module)?)
+            .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+    }
+    Ok(())
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -69,10 +77,12 @@ fn install_target(root: &Path) -> Result<(), String> {
     }
 }
 
+/// Compiles all of them at once; gives the directory with their modules.
 fn compile(root: &Path, target_dir: &Path) -> Result<PathBuf, String> {
     let output = Command::new(variable("CARGO")?)
         .current_dir(root)
-        .args(["build", "--release", "--lib", "--package", "chunk-store", "--target", TARGET])
+        .args(["build", "--release", "--lib", "--target", TARGET])
+        .args(COMPONENTS.iter().flat_map(|(package, _)| ["--package", package]))
         .arg("--target-dir")
         .arg(target_dir)
         // The outer build's flags, wrapper and features are not the component's.
@@ -86,11 +96,9 @@ fn compile(root: &Path, target_dir: &Path) -> Result<PathBuf, String> {
         .map_err(|error| format!("cannot run cargo for the component: {error}"))?;
     if !output.status.success() {
         let log = String::from_utf8_lossy(&output.stderr);
-        return Err(
-            format!("the component does not build:\n{log}").replace('\n', "\ncargo::error=")
-        );
+        return Err(format!("the components do not build:\n{log}").replace('\n', "\ncargo::error="));
     }
-    Ok(target_dir.join(TARGET).join("release/chunk_store.wasm"))
+    Ok(target_dir.join(TARGET).join("release"))
 }
 
 fn componentize(module: &Path) -> Result<Vec<u8>, String> {

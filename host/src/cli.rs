@@ -12,6 +12,7 @@ mod list;
 mod output;
 mod put;
 mod range;
+mod serve;
 mod sweep;
 mod transfer;
 mod uploads;
@@ -99,6 +100,14 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         let copied = copy::run(copy, args.namespace.as_deref(), output);
         return unless_interrupted(copied, output).await;
     }
+    if let Command::Sign(sign) = args.command {
+        return serve::print_link(&sign, output);
+    }
+    if let Command::Serve(serve) = args.command {
+        let writes = serve.writes();
+        let backend = open_backend(&args.kv, args.namespace.as_deref(), writes, output).await?;
+        return serve::run(backend, serve, output).await;
+    }
     let creates = matches!(args.command, Command::Put(_));
     let opened = OnceCell::new();
     let work = async {
@@ -131,7 +140,9 @@ async fn run_on(
         Command::Verify(verify) => verify::run(store, verify, output).await,
         Command::Uploads { command } => uploads::run(store, command, output).await,
         Command::Sweep(sweep) => sweep::run(store, &sweep, output).await,
-        Command::Copy(_) | Command::Completions { .. } => unreachable!("handled above"),
+        Command::Copy(_) | Command::Serve(_) | Command::Sign(_) | Command::Completions { .. } => {
+            unreachable!("handled above")
+        }
     }
 }
 
@@ -142,14 +153,23 @@ async fn open(
     creates: bool,
     output: &Output,
 ) -> Result<ChunkStore, Failure> {
+    let backend = open_backend(url, namespace, creates, output).await?;
+    ChunkStore::new(backend).map_err(Failure::from)
+}
+
+async fn open_backend(
+    url: &str,
+    namespace: Option<&str>,
+    creates: bool,
+    output: &Output,
+) -> Result<Arc<dyn Backend>, Failure> {
     let opened = if creates { kv::open(url).await } else { kv::open_existing(url).await };
     let backend = opened.map_err(Failure::from)?;
     for warning in backend.warnings() {
         output.warn(&warning);
     }
-    let backend: Arc<dyn Backend> = match namespace {
-        None => backend,
-        Some(name) => Arc::new(Namespaced::new(backend, name).map_err(Failure::from)?),
-    };
-    ChunkStore::new(backend).map_err(Failure::from)
+    match namespace {
+        None => Ok(backend),
+        Some(name) => Ok(Arc::new(Namespaced::new(backend, name).map_err(Failure::from)?)),
+    }
 }

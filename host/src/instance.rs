@@ -1,46 +1,46 @@
-//! One running instance of the component, on a thread of its own.
+//! One running instance of a component, on a thread of its own.
 //!
 //! Operations are handed to it as jobs and run concurrently in it. A trap ends the
 //! instance and every job in it: each finds its channel closed and reports the trap.
 //! The thread keeps the guest's hashing off the threads that serve its I/O.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
-use wasmtime::component::Accessor;
-use wasmtime::{ResourceLimiter, Store};
-use wasmtime_wasi::ResourceTable;
-use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView, WasiClocksView};
-use wasmtime_wasi::random::{WasiRandomCtx, WasiRandomView};
+use wasmtime::Store;
+use wasmtime::component::{Accessor, InstancePre};
 
 use crate::bindings;
-use crate::engine;
+use crate::engine::Guest;
 use crate::error::Error;
-use crate::kv::Backend;
+use crate::surroundings::{State, Surroundings};
 
-/// A job under way in an instance.
-pub(crate) type Job =
-    Box<dyn for<'a> FnOnce(&'a Accessor<State>, &'a bindings::Store) -> BoxFuture<'a, ()> + Send>;
+/// A job under way in an instance of `G`.
+type Job<G> = Box<dyn for<'a> FnOnce(&'a Accessor<State>, &'a G) -> BoxFuture<'a, ()> + Send>;
 
 /// A handle on a running instance; the instance ends when the last one is dropped
 /// and its jobs are done.
-#[derive(Clone)]
-pub(crate) struct Instance {
-    jobs: mpsc::UnboundedSender<Job>,
+pub(crate) struct Instance<G = bindings::Store> {
+    jobs: mpsc::UnboundedSender<Job<G>>,
     end: Arc<Mutex<Option<String>>>,
     /// Closed when the thread is about to end, with all that it had begun.
     gone: watch::Receiver<()>,
 }
 
-impl Instance {
-    /// Starts an instance over `backend`. It has a runtime of its own for timers and
-    /// for the backend's work, so it outlives that of whoever called first.
-    pub fn start(backend: Arc<dyn Backend>, memory: Arc<GuestMemory>) -> Result<Self, Error> {
-        let compiled = engine::compiled()?;
+impl<G> Clone for Instance<G> {
+    fn clone(&self) -> Self {
+        Self { jobs: self.jobs.clone(), end: self.end.clone(), gone: self.gone.clone() }
+    }
+}
+
+impl<G: Guest> Instance<G> {
+    /// Starts an instance. It has a runtime of its own for timers and for the backend's
+    /// work, so it outlives that of whoever called first.
+    pub fn start(surroundings: Surroundings) -> Result<Self, Error> {
+        let compiled = G::compiled()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -50,7 +50,7 @@ impl Instance {
         let reason = end.clone();
         let (alive, gone) = watch::channel(());
         let run = move || {
-            let ended = runtime.block_on(run(compiled, backend, memory, inbox));
+            let ended = runtime.block_on(run(compiled, surroundings, inbox));
             let why = ended.err().map_or("it was shut down".to_string(), |error| describe(&error));
             *reason.lock().expect("never held across a panic") = Some(why);
             // Waits for what the backend has begun on threads.
@@ -81,12 +81,10 @@ impl Instance {
     pub async fn run<R, F>(&self, call: F) -> Result<R, Error>
     where
         R: Send + 'static,
-        F: for<'a> FnOnce(&'a Accessor<State>, &'a bindings::Store) -> BoxFuture<'a, R>
-            + Send
-            + 'static,
+        F: for<'a> FnOnce(&'a Accessor<State>, &'a G) -> BoxFuture<'a, R> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |accessor, component| {
+        let job: Job<G> = Box::new(move |accessor, component| {
             let result = call(accessor, component);
             Box::pin(async move {
                 // A caller that has gone does not want to know.
@@ -122,29 +120,22 @@ pub(crate) fn describe(error: &wasmtime::Error) -> String {
     why.lines().next().unwrap_or("unknown").to_string()
 }
 
-async fn run(
-    compiled: &engine::Compiled,
-    backend: Arc<dyn Backend>,
-    memory: Arc<GuestMemory>,
-    mut inbox: mpsc::UnboundedReceiver<Job>,
+async fn run<G: Guest>(
+    compiled: &InstancePre<State>,
+    surroundings: Surroundings,
+    mut inbox: mpsc::UnboundedReceiver<Job<G>>,
 ) -> wasmtime::Result<()> {
-    let state = State {
-        backend,
-        memory: MemoryLimiter(memory),
-        clocks: WasiClocksCtx::default(),
-        random: WasiRandomCtx::default(),
-        table: ResourceTable::new(),
-    };
-    let mut store = Store::new(&compiled.engine, state);
-    store.limiter(|state| &mut state.memory);
-    let component = compiled.component.instantiate_async(&mut store).await?;
+    let mut store = Store::new(compiled.component().engine(), surroundings.state());
+    store.limiter(State::memory_limiter);
+    let instance = compiled.instantiate_async(&mut store).await?;
+    let exports = G::exports(&mut store, &instance)?;
     store
         .run_concurrent(async |accessor| {
             let mut running = FuturesUnordered::new();
             loop {
                 tokio::select! {
                     job = inbox.recv() => match job {
-                        Some(job) => running.push(job(accessor, &component)),
+                        Some(job) => running.push(job(accessor, &exports)),
                         None => break,
                     },
                     Some(()) = running.next() => {}
@@ -153,71 +144,4 @@ async fn run(
             while running.next().await.is_some() {}
         })
         .await
-}
-
-/// How much memory guests may have, and have had.
-#[derive(Debug)]
-pub(crate) struct GuestMemory {
-    bytes_max: usize,
-    peak_bytes: AtomicUsize,
-}
-
-impl GuestMemory {
-    /// A cap of so many bytes for one instance.
-    pub fn new(bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { bytes_max, peak_bytes: AtomicUsize::new(0) })
-    }
-
-    /// The most that one instance has had.
-    pub fn peak_bytes(&self) -> usize {
-        self.peak_bytes.load(Relaxed)
-    }
-}
-
-struct MemoryLimiter(Arc<GuestMemory>);
-
-impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.0.bytes_max;
-        if allowed {
-            self.0.peak_bytes.fetch_max(desired, Relaxed);
-        }
-        Ok(allowed)
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        // The guest's only table holds its functions and never grows.
-        Ok(desired <= 10_000)
-    }
-}
-
-/// What an instance is served from.
-pub(crate) struct State {
-    pub backend: Arc<dyn Backend>,
-    memory: MemoryLimiter,
-    clocks: WasiClocksCtx,
-    random: WasiRandomCtx,
-    table: ResourceTable,
-}
-
-impl WasiClocksView for State {
-    fn clocks(&mut self) -> WasiClocksCtxView<'_> {
-        WasiClocksCtxView { ctx: &mut self.clocks, table: &mut self.table }
-    }
-}
-
-impl WasiRandomView for State {
-    fn random(&mut self) -> &mut WasiRandomCtx {
-        &mut self.random
-    }
 }

@@ -28,8 +28,10 @@ mod engine;
 mod error;
 mod instance;
 pub mod kv;
+pub mod serve;
 mod served;
 mod store;
+mod surroundings;
 
 pub use allocator::keep_freed_memory;
 pub use body::{Body, ObjectReader};
@@ -39,3 +41,6 @@ pub use store::{ChunkStore, Config};
 
 /// The component that the host runs, as it was built: for embedding elsewhere.
 pub static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/store.wasm"));
+
+/// The same with HTTP in front: what [`serve`] runs.
+pub static GATEWAY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gateway.wasm"));

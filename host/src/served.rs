@@ -7,8 +7,8 @@ use wasmtime::AsContext;
 use wasmtime::component::{Accessor, HasData, Linker, WasmList};
 
 use crate::bindings::kv;
-use crate::instance::State;
 use crate::kv::Backend;
+use crate::surroundings::State;
 
 /// Serves `kv` to instances made by this linker.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {

@@ -13,11 +13,13 @@ use chunk_store::object::{
 use tokio::sync::oneshot;
 use wasmtime::component::{FutureReader, StreamReader};
 
-use crate::bindings::types;
+use crate::bindings::{self, types};
 use crate::body::{Body, ObjectReader, Opened, Pieces, Taken, TakenEnd};
+use crate::engine::Guest;
 use crate::error::Error;
-use crate::instance::{GuestMemory, Instance, describe};
+use crate::instance::{Instance, describe};
 use crate::kv::Backend;
+use crate::surroundings::{GuestMemory, Surroundings};
 
 /// How a [`ChunkStore`] runs its component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +43,7 @@ pub struct ChunkStore {
 }
 
 struct Shared {
-    backend: Arc<dyn Backend>,
-    memory: Arc<GuestMemory>,
+    surroundings: Surroundings,
     instance: Mutex<Option<Instance>>,
 }
 
@@ -55,9 +56,10 @@ impl ChunkStore {
 
     /// The same, with settings.
     pub fn with_config(backend: Arc<dyn Backend>, config: &Config) -> Result<Self, Error> {
-        crate::engine::compiled()?;
+        bindings::Store::compiled()?;
         let memory = GuestMemory::new(config.guest_memory_bytes_max);
-        Ok(Self { shared: Arc::new(Shared { backend, memory, instance: Mutex::new(None) }) })
+        let surroundings = Surroundings { backend, memory, environment: Vec::new() };
+        Ok(Self { shared: Arc::new(Shared { surroundings, instance: Mutex::new(None) }) })
     }
 
     /// Waits until what failed operations had begun is over, at most for so long: a
@@ -72,12 +74,12 @@ impl ChunkStore {
 
     /// The most memory that an instance of this store has had, in bytes.
     pub fn guest_memory_bytes(&self) -> usize {
-        self.shared.memory.peak_bytes()
+        self.shared.surroundings.memory.peak_bytes()
     }
 
     /// What the platform below can hold and do.
     pub(crate) fn limits(&self) -> KvLimits {
-        self.shared.backend.limits()
+        self.shared.surroundings.backend.limits()
     }
 
     /// The running instance, or a fresh one in place of one that has trapped.
@@ -86,8 +88,7 @@ impl ChunkStore {
         match &*current {
             Some(instance) if !instance.has_ended() => Ok(instance.clone()),
             _ => {
-                let fresh =
-                    Instance::start(self.shared.backend.clone(), self.shared.memory.clone())?;
+                let fresh = Instance::start(self.shared.surroundings.clone())?;
                 *current = Some(fresh.clone());
                 Ok(fresh)
             }

@@ -8,7 +8,7 @@ use chunk_store::clock::Clock;
 use chunk_store::kv::Kv;
 use chunk_store::store::Store;
 use headers::{Allow, ContentLength, ContentType, HeaderMapExt};
-use http::header::{ALLOW, CACHE_CONTROL};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::Serialize;
@@ -87,6 +87,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
             uploads::mark(response.headers_mut());
         }
         cors::apply(&settings.origins, &head, response.headers_mut());
+        tell_length(&mut response);
         if head.method == Method::HEAD {
             *response.body_mut() = Body::empty();
         }
@@ -169,6 +170,18 @@ fn not_allowed(methods: &[Method]) -> Problem {
     let list = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     let detail = format!("this takes {list} only");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid-argument", detail).with(ALLOW, &list)
+}
+
+/// Says how long an answer is where that is known, so that it need not be chunked; not
+/// where the status says that there is no content (RFC 9110, section 8.6).
+fn tell_length(response: &mut Response<Body>) {
+    let bare = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
+    if let Some(length) = response.body().length()
+        && !bare
+        && !response.headers().contains_key(CONTENT_LENGTH)
+    {
+        response.headers_mut().typed_insert(ContentLength(length));
+    }
 }
 
 /// 204.

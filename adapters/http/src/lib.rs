@@ -45,7 +45,7 @@ mod uploads;
 pub use body::{Body, Piece};
 pub use gateway::Gateway;
 pub use links::sign;
-pub use problem::Failure;
+pub use problem::{Failure, refusal};
 pub use route::path_of;
 pub use settings::{Origins, SETTING_PREFIX, Settings, Token};
 

@@ -15,6 +15,13 @@ use crate::limits::RETRY_AFTER_SECONDS_DEFAULT;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(pub String);
 
+/// The answer of a server that refuses a request before it comes to the
+/// [`Gateway`](crate::Gateway), as the gateway would put it: `name` is one of
+/// `docs/errors.md`, `detail` a line that says what to do.
+pub fn refusal(status: StatusCode, name: &'static str, detail: &str) -> Response<Bytes> {
+    Problem::new(status, name, detail).into_bytes(false)
+}
+
 /// An answer that is an error.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Problem {
@@ -99,6 +106,10 @@ impl Problem {
 
     /// The response. `trusted`: the caller may be told of the platform below.
     pub fn into_response(self, trusted: bool) -> Response<Body> {
+        self.into_bytes(trusted).map(Body::whole)
+    }
+
+    fn into_bytes(self, trusted: bool) -> Response<Bytes> {
         let reason = self.status.canonical_reason().unwrap_or("error");
         let detail = match self.private && !trusted {
             true => "the store below cannot do that now; its operator can see why",
@@ -116,7 +127,7 @@ impl Problem {
         }
         let bytes = Bytes::from(problem.to_string());
         let length = bytes.len() as u64;
-        let mut response = Response::new(Body::whole(bytes));
+        let mut response = Response::new(bytes);
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.headers);
         let media_type = HeaderValue::from_static("application/problem+json");

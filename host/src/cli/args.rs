@@ -11,6 +11,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::range::parse_range;
+use super::serve::{Serve, Sign};
 
 /// Stores objects of any size in a key-value store, by streaming.
 ///
@@ -78,7 +79,8 @@ const EXAMPLES: &str = "Examples:
   tar c dir | chunk-store put - backup.tar     store what a program writes
   chunk-store list -l                          what is stored
   chunk-store copy --from file:a --to file:b   everything into another store
-  chunk-store verify --all                     read and check every chunk";
+  chunk-store verify --all                     read and check every chunk
+  chunk-store serve                            all of it over HTTP";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -116,6 +118,10 @@ pub enum Command {
     Sweep(Sweep),
     /// Copy objects to another store, or another namespace, as they are
     Copy(Copy),
+    /// Serve the store over HTTP
+    Serve(Serve),
+    /// Print a link that lets its holder read one object from a server
+    Sign(Sign),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -359,7 +365,7 @@ fn parse_deadline(text: &str) -> Result<u32, String> {
 }
 
 /// A time in whole seconds, rounded up.
-fn parse_seconds(text: &str, examples: &str, too_long: &str) -> Result<u32, String> {
+pub fn parse_seconds(text: &str, examples: &str, too_long: &str) -> Result<u32, String> {
     let time: Duration = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; give a time like {examples}"))?;
     u32::try_from(time.as_millis().div_ceil(1000))

@@ -1,0 +1,230 @@
+//! `serve`: HTTP in front of the store. `sign`: a link that a server accepts.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chunk_store_host::kv::Backend;
+use chunk_store_host::serve::{BindError, Options, Server, limits};
+use chunk_store_http::{Token, sign};
+use serde_json::json;
+
+use super::args::parse_seconds;
+use super::failure::Failure;
+use super::interruption;
+use super::output::Output;
+
+/// How the server and its callers know each other.
+#[derive(Debug, clap::Args)]
+pub struct TokenArgs {
+    /// What callers have to give as `Authorization: Bearer TOKEN`, 16 to 512 characters.
+    /// Others on this machine can see arguments of commands: --token-file hides it
+    #[arg(long, env = "CHUNK_STORE_HTTP_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// A file that holds the token, in its first line
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
+}
+
+impl TokenArgs {
+    fn read(&self) -> Result<Option<String>, Failure> {
+        let Some(file) = &self.token_file else { return Ok(self.token.clone()) };
+        read_token(file).map(Some)
+    }
+}
+
+fn read_token(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::local(format!("cannot read {}: {error}", file.display())))?;
+    match text.lines().next().map(str::trim) {
+        Some(token) if !token.is_empty() => Ok(token.to_string()),
+        _ => Err(Failure::usage(format!("the first line of {} holds no token", file.display()))),
+    }
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without a token everything is open, and only this machine can reach the server. With one, \
+writes and all under /_/ need it, and reads too, unless --public-read or by a signed link.
+
+Examples:
+  chunk-store serve                                          then open http://127.0.0.1:8080/_/ui
+  curl -T film.mp4 http://127.0.0.1:8080/films/film.mp4      store
+  curl -r 0-1023 http://127.0.0.1:8080/films/film.mp4        read a part
+  chunk-store serve --listen 0.0.0.0:8080 --token-file /etc/chunk-store.token --sweep-every 1h
+  chunk-store sign films/film.mp4 --token-file /etc/chunk-store.token --base https://example.org")]
+pub struct Serve {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    token: TokenArgs,
+    /// Objects can be read without the token
+    #[arg(long)]
+    public_read: bool,
+    /// Take no writes
+    #[arg(long)]
+    read_only: bool,
+    /// Pages of this origin may read answers, like https://example.org, or * for all; may
+    /// be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Vec<String>,
+    /// Give back the space of what no object needs every so often, like 1h [default: never]
+    #[arg(long, value_name = "TIME", value_parser = parse_every, conflicts_with = "read_only")]
+    sweep_every: Option<u32>,
+    /// Instances of the component, each with a thread and memory of its own [default: one
+    /// for each processor, 8 at most]
+    #[arg(long, value_name = "N")]
+    instances: Option<usize>,
+    /// Most connections at once
+    #[arg(long, value_name = "N", default_value_t = limits::CONNECTIONS_MAX_DEFAULT)]
+    connections_max: usize,
+    /// Most requests at once; more wait
+    #[arg(long, value_name = "N", default_value_t = limits::REQUESTS_MAX_DEFAULT)]
+    requests_max: usize,
+    /// How long requests under way may go on after SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_grace)]
+    grace: u32,
+    /// Log no requests, only what goes wrong
+    #[arg(long)]
+    quiet: bool,
+}
+
+fn parse_every(text: &str) -> Result<u32, String> {
+    match parse_seconds(text, "10min or 1h", "give less")? {
+        0 => Err("that is all the time; give more".to_string()),
+        seconds => Ok(seconds),
+    }
+}
+
+fn parse_grace(text: &str) -> Result<u32, String> {
+    parse_seconds(text, "0s or 30s", "give less")
+}
+
+impl Serve {
+    /// Whether objects can be stored, so that the store may have to be made.
+    pub fn writes(&self) -> bool {
+        !self.read_only
+    }
+
+    fn options(self) -> Result<Options, Failure> {
+        let defaults = Options::default();
+        Ok(Options {
+            listen: self.listen,
+            token: self.token.read()?,
+            public_read: self.public_read,
+            read_only: self.read_only,
+            cors: self.cors,
+            instances: self.instances.unwrap_or(defaults.instances),
+            connections_max: self.connections_max,
+            requests_max: self.requests_max,
+            grace: Duration::from_secs(self.grace.into()),
+            sweep_every: self.sweep_every.map(|seconds| Duration::from_secs(seconds.into())),
+        })
+    }
+}
+
+/// Serves until a signal asks to stop; another one ends it at once.
+pub async fn run(
+    backend: Arc<dyn Backend>,
+    serve: Serve,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    log_to_stderr(output.json, serve.quiet);
+    allow_connections();
+    let options = serve.options()?;
+    let open = options.token.is_none();
+    let server = Server::bind(backend, options).await.map_err(Failure::from)?;
+    let url = format!("http://{}", server.local_addr());
+    match output.json {
+        true => output.json(&json!({ "listening": url })),
+        false => output.line(&format!("listening on {url} (a page to look around: {url}/_/ui)")),
+    }
+    if open {
+        output.tell("there is no token: whoever can use this machine can read and write");
+    }
+    let stop = async {
+        interruption().await;
+    };
+    let impatient = async {
+        interruption().await;
+        interruption().await
+    };
+    tokio::select! {
+        () = server.run(stop) => Ok(ExitCode::SUCCESS),
+        code = impatient => Ok(ExitCode::from(code)),
+    }
+}
+
+/// Events go to standard error: lines for people, or one JSON object a line.
+fn log_to_stderr(json: bool, quiet: bool) {
+    let level = if quiet { tracing::Level::WARN } else { tracing::Level::INFO };
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match json {
+        true => log.json().flatten_event(true).init(),
+        false => log.init(),
+    }
+}
+
+/// Each connection takes a file descriptor, and the usual limit is 1024. One that cannot be
+/// raised leaves clients waiting to be accepted.
+fn allow_connections() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(target: "chunk_store", "the limit on open files stays as it is: {error}");
+    }
+}
+
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Component(error) => error.into(),
+            BindError::Address(..) => Self::local(error.to_string()),
+            BindError::Unprotected(_) | BindError::Settings(_) => Self::usage(error.to_string()),
+        }
+    }
+}
+
+/// Arguments of `sign`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Whoever has the link can read this object until it expires, and do nothing else. It works with a \
+server that has the same token; with another token it stops to.
+
+Examples:
+  chunk-store sign films/film.mp4 --token-file /etc/chunk-store.token
+  chunk-store sign films/film.mp4 --expires-in 7days --base https://example.org")]
+pub struct Sign {
+    /// The object
+    key: String,
+    #[command(flatten)]
+    token: TokenArgs,
+    /// How long the link works, like 1h or 7days
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_every)]
+    expires_in: u32,
+    /// Where the server is reached, like https://example.org
+    #[arg(long, value_name = "URL", default_value = "")]
+    base: String,
+}
+
+/// Prints a link. The store is not looked at.
+pub fn print_link(args: &Sign, output: &Output) -> Result<ExitCode, Failure> {
+    let token = args.token.read()?.ok_or_else(|| {
+        Failure::usage("a link is signed with the server's token: give --token-file or --token")
+    })?;
+    Token::new(&token).map_err(Failure::usage)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let expires = now + u64::from(args.expires_in);
+    let link = format!("{}{}", args.base.trim_end_matches('/'), sign(&token, &args.key, expires));
+    match output.json {
+        true => output.json(&json!({ "link": link, "expires": expires })),
+        false => output.line(&link),
+    }
+    Ok(ExitCode::SUCCESS)
+}

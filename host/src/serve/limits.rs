@@ -1,0 +1,45 @@
+//! Every bound of the server, in one place.
+
+use std::time::Duration;
+
+/// Connections at once, unless told otherwise. An idle one takes some 10 KiB.
+pub const CONNECTIONS_MAX_DEFAULT: usize = 4096;
+
+/// Requests at once, unless told otherwise.
+pub const REQUESTS_MAX_DEFAULT: usize = 512;
+
+/// Most instances of the component.
+pub const INSTANCES_MAX: usize = 64;
+
+/// How long a request waits while so many others are under way; then it gets 503 with
+/// `Retry-After`.
+pub const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request's head has to arrive within this time from its first byte, or from the
+/// answer before it, or from the beginning of the connection.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A connection without a request under way is closed after this time.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A client that neither sends of a body nor takes of an answer for so long is cut off.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Pause after a connection could not be accepted.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Largest head of a request in bytes; a larger one gets 431. Also what a connection reads
+/// and writes ahead.
+pub const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Most fields in a request's head.
+pub const HEAD_FIELDS_MAX: usize = 100;
+
+/// Requests at once on one HTTP/2 connection.
+pub const STREAMS_MAX: u32 = 100;
+
+/// How many bytes of one body an HTTP/2 client may send ahead.
+pub const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+
+/// How many bytes of all bodies an HTTP/2 client may send ahead.
+pub const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;

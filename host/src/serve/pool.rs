@@ -1,0 +1,140 @@
+//! A fixed number of instances of the gateway component, each on a thread of its own, so
+//! that all processors work and memory is bounded whatever the number of requests.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bytes::Bytes;
+use chunk_store::error::Error as StoreError;
+use http::{Request, Response};
+use http_body::Body;
+use wasmtime::Store;
+use wasmtime::component::{self, InstancePre};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::p3::bindings::cli;
+use wasmtime_wasi_http::p3::bindings::Service;
+use wasmtime_wasi_http::p3::bindings::http::types::{self as http_types, ErrorCode};
+use wasmtime_wasi_http::{WasiBody, WasiHttp, WasiHttpView};
+
+use crate::Config;
+use crate::engine::{Guest, once};
+use crate::error::Error;
+use crate::instance::{Instance, describe};
+use crate::kv::Backend;
+use crate::surroundings::{GuestMemory, State, Surroundings};
+
+/// What the gateway component exports, as far as it is called.
+pub(super) struct Gateway {
+    service: Service,
+}
+
+impl Guest for Gateway {
+    fn compiled() -> Result<&'static InstancePre<State>, Error> {
+        static COMPILED: OnceLock<Result<InstancePre<State>, Error>> = OnceLock::new();
+        once(&COMPILED, crate::GATEWAY, |linker| {
+            cli::environment::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+            cli::stderr::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+            http_types::add_to_linker::<_, WasiHttp>(linker, State::http)
+        })
+    }
+
+    fn exports(store: &mut Store<State>, instance: &component::Instance) -> wasmtime::Result<Self> {
+        Ok(Self { service: Service::new(store, instance)? })
+    }
+}
+
+/// The instances.
+pub(super) struct Pool {
+    surroundings: Surroundings,
+    members: Vec<Member>,
+}
+
+#[derive(Default)]
+struct Member {
+    /// `None` until the first request, and after a trap.
+    instance: Mutex<Option<Instance<Gateway>>>,
+    /// Requests under way in it.
+    busy: Arc<AtomicUsize>,
+}
+
+impl Pool {
+    /// Starts so many instances.
+    pub fn start(
+        backend: Arc<dyn Backend>,
+        environment: Vec<(String, String)>,
+        instances: usize,
+    ) -> Result<Self, Error> {
+        let memory = GuestMemory::new(Config::default().guest_memory_bytes_max);
+        let surroundings = Surroundings { backend, memory, environment };
+        let members = (0..instances).map(|_| Member::default()).collect();
+        let pool = Self { surroundings, members };
+        for member in &pool.members {
+            pool.instance(member)?;
+        }
+        Ok(pool)
+    }
+
+    /// The running instance, or a fresh one in place of one that has trapped.
+    fn instance(&self, member: &Member) -> Result<Instance<Gateway>, Error> {
+        let mut current = member.instance.lock().expect("never held across a panic");
+        match &*current {
+            Some(instance) if !instance.has_ended() => Ok(instance.clone()),
+            _ => {
+                let fresh = Instance::start(self.surroundings.clone())?;
+                *current = Some(fresh.clone());
+                Ok(fresh)
+            }
+        }
+    }
+
+    /// Answers a request in the instance that has the fewest. The answer's body keeps it
+    /// counted until [`Busy`] is dropped.
+    pub async fn handle<B>(&self, request: Request<B>) -> Result<(Response<WasiBody>, Busy), Error>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<wasmtime_wasi_http::Error>,
+    {
+        let least = self.members.iter().min_by_key(|member| member.busy.load(Relaxed));
+        let member = least.expect("a pool has members");
+        let busy = Busy::new(&member.busy);
+        let instance = self.instance(member)?;
+        let answered = instance.run(move |accessor, gateway: &Gateway| {
+            Box::pin(async move {
+                let request = accessor.with(|mut store| {
+                    let hooks = store.data_mut().http().hooks;
+                    wasmtime_wasi_http::p3::Request::from_http(hooks, request).0
+                });
+                match gateway.service.handle(accessor, request).await? {
+                    Ok(response) => {
+                        accessor.with(|store| response.into_http(store, async { Ok(()) })).map(Ok)
+                    }
+                    Err(code) => wasmtime::error::Ok(Err(code)),
+                }
+            })
+        });
+        match answered.await?.map_err(|error| Error::Trap(describe(&error)))? {
+            Ok(response) => Ok((response, busy)),
+            Err(ErrorCode::HttpRequestUriInvalid) => {
+                let why = "the request's target is not understood".to_string();
+                Err(StoreError::InvalidArgument(why).into())
+            }
+            Err(code) => Err(Error::Trap(format!("{code:?}"))),
+        }
+    }
+}
+
+/// Counts a request as under way in its instance.
+pub(super) struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
