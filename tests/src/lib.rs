@@ -1,8 +1,9 @@
 //! What the suites share: bytes that look random and are the same in every run, bodies
-//! that behave well or badly, servers, what a kv has to hold.
+//! that behave well or badly, servers, the program, what a kv has to hold.
 
 pub mod body;
 pub mod needed;
+pub mod program;
 pub mod random;
 pub mod redis;
 

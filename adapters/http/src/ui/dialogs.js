@@ -1,6 +1,6 @@
 // What interrupts: asking for the token, asking whether to delete, links to give away.
 
-import { copy, h } from './dom.js';
+import { h, tell } from './dom.js';
 import { link, setToken, takes } from './server.js';
 
 /** Shows a dialog until `close` is called; gives what it was called with. */
@@ -68,6 +68,24 @@ export function confirm(title, text, action) {
     h('div', { class: 'actions' },
       h('button', { type: 'button', autofocus: true, onclick: () => close(false) }, 'Cancel'),
       h('button', { class: 'danger' }, action))));
+}
+
+/** Puts text on the clipboard, or shows it to be copied by hand. */
+export async function copy(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    tell(`${what} copied`);
+  } catch {
+    // Browsers let pages write to it that came by HTTPS, or from this machine, and only
+    // shortly after a click.
+    await show((close) => {
+      const field = h('input', { type: 'text', readonly: true, value: text, autofocus: true, 'aria-label': what });
+      field.addEventListener('focus', () => field.select());
+      return h('form', { onsubmit: submits(() => close()) },
+        h('h2', {}, what), h('p', {}, 'Copy it from here:'), field,
+        h('div', { class: 'actions' }, h('button', { class: 'main' }, 'Close')));
+    });
+  }
 }
 
 const LIVES = [['1 hour', 3600], ['1 day', 24 * 3600], ['1 week', 7 * 24 * 3600]];

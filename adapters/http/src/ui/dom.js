@@ -78,17 +78,6 @@ export function tell(text) {
   untell = setTimeout(() => line.classList.remove('shown'), 3000);
 }
 
-/** Puts text on the clipboard, or shows it to be copied by hand. */
-export async function copy(text, what) {
-  try {
-    await navigator.clipboard.writeText(text);
-    tell(`${what} copied`);
-  } catch {
-    // Only pages of secure origins may write to it.
-    window.prompt(`Copy the ${what.toLowerCase()}:`, text);
-  }
-}
-
 /** The servers' messages begin in lower case, as error messages do. */
 export function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -5,8 +5,8 @@
 
 import { breadcrumbs, folderHref, removeObject } from './browse.js';
 import { CHUNKS_AT_ONCE, chunkMap } from './chunks.js';
-import { share } from './dialogs.js';
-import { button, copy, h, icon, notice } from './dom.js';
+import { copy, share } from './dialogs.js';
+import { button, h, icon, notice } from './dom.js';
 import { ago, bytes, counted, duration, exactly, kind, nameOf } from './format.js';
 import * as server from './server.js';
 
