@@ -2,11 +2,13 @@
 //!
 //! A buffer's bytes are taken before it is allocated and given back when it is
 //! dropped. Who finds the budget spent waits in line: that is the back-pressure
-//! that keeps memory bounded however many operations there are.
+//! that keeps memory bounded however many operations there are. Who waits for long
+//! [asks](Budget::ask) those who hold memory and get nothing done, such as readers whose
+//! clients have stopped to take anything, to give back what they can fetch again.
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// The budget counts in this many bytes.
 const UNIT_BYTES: u64 = 1024;
@@ -15,6 +17,7 @@ const UNIT_BYTES: u64 = 1024;
 #[derive(Debug, Clone)]
 pub struct Budget {
     free: Arc<Semaphore>,
+    asked: Arc<Notify>,
     units_max: u32,
 }
 
@@ -29,7 +32,7 @@ impl Budget {
     pub fn new(bytes_max: u64) -> Self {
         let units_max = u32::try_from(bytes_max / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         let units = (units_max as usize).min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(units)), units_max }
+        Self { free: Arc::new(Semaphore::new(units)), asked: Arc::default(), units_max }
     }
 
     /// Takes `bytes` as soon as they are free, in the order of asking. More than the
@@ -50,6 +53,16 @@ impl Budget {
         }
         let permit = self.free.clone().try_acquire_many_owned(self.units(bytes)).ok()?;
         Some(Share { _permit: permit })
+    }
+
+    /// Asks for what others hold and could do without.
+    pub fn ask(&self) {
+        self.asked.notify_waiters();
+    }
+
+    /// Waits until somebody asks.
+    pub async fn asked(&self) {
+        self.asked.notified().await;
     }
 
     fn units(&self, bytes: u64) -> u32 {
@@ -73,6 +86,18 @@ mod tests {
         assert!(budget.try_take(1).is_none(), "nobody overtakes who waits");
         drop(first);
         assert!(second.as_mut().now_or_never().is_some());
+    }
+
+    #[test]
+    fn everybody_who_holds_memory_is_asked() {
+        let budget = Budget::new(4 << 10);
+        let mut first = Box::pin(budget.asked());
+        let mut second = Box::pin(budget.asked());
+        assert!(first.as_mut().now_or_never().is_none());
+        assert!(second.as_mut().now_or_never().is_none());
+        budget.ask();
+        assert!(first.now_or_never().is_some() && second.now_or_never().is_some());
+        assert!(budget.asked().now_or_never().is_none(), "only who waited then");
     }
 
     #[test]

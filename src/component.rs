@@ -2,6 +2,7 @@
 //! module and nowhere else.
 
 mod convert;
+pub mod sending;
 mod set;
 mod uploads;
 
@@ -14,13 +15,13 @@ use wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, Stream
 
 use self::bindings::exports::streaming::chunk_store::{maintenance, objects, sweeping};
 use self::bindings::streaming::chunk_store::{kv as imported, types};
+use self::sending::Outgoing;
 use crate::body::Source;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::kv::{Condition, Entry, KeyPage, Kv, KvError, KvLimits, Outcome, SetOptions};
 use crate::range::Span;
 use crate::store::Store;
-use crate::store::get::{Piece, Reader};
 
 // What the macro writes is not ours to lint.
 #[allow(missing_docs, clippy::all)]
@@ -110,39 +111,17 @@ impl sweeping::Guest for Component {
     }
 }
 
-/// Sends an object's body to its reader, then says how it ended. A reader that has
-/// gone ends it early; nobody is left to tell.
-async fn send(
-    mut reader: Reader<ImportedKv, WasiClock>,
+/// Sends a body to its reader, then says how it ended.
+async fn send<O: Outgoing, E: From<O::End>>(
+    mut body: O,
     mut stream: StreamWriter<u8>,
-    end: FutureWriter<Result<(), types::Error>>,
+    end: FutureWriter<Result<E, types::Error>>,
 ) {
-    let mut result = Ok(());
-    while let Some(next) = reader.next().await {
-        match next {
-            Ok(piece) => {
-                if !send_piece(piece, &mut stream).await {
-                    return;
-                }
-            }
-            Err(error) => {
-                result = Err(error.into());
-                break;
-            }
-        }
+    if let Some(ended) = sending::send(&mut body, &mut stream).await {
+        drop(stream);
+        // An error here means that nobody awaits the end.
+        let _ = end.write(ended.map(E::from).map_err(types::Error::from)).await;
     }
-    drop(stream);
-    // An error here means that nobody awaits the end.
-    let _ = end.write(result).await;
-}
-
-/// Sends a piece; whether its reader is still there.
-async fn send_piece(piece: Piece, stream: &mut StreamWriter<u8>) -> bool {
-    // The share of the memory budget is held until the bytes are taken.
-    let (bytes, share) = piece.into_parts();
-    let refused = stream.write_all(Vec::from(bytes)).await;
-    drop(share);
-    refused.is_empty()
 }
 
 /// What the end of a body says if its sender never came to say anything.

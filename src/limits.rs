@@ -62,6 +62,14 @@ pub const CLOCK_MARGIN_SECONDS: u64 = 300;
 /// rewrites, reading and setting the manifest twice, condemning what is replaced.
 pub const PUT_OPERATIONS: u64 = 12;
 
+/// Who waits for memory asks others for theirs this often, in milliseconds; and who has got
+/// nothing done with it for so long gives it back.
+pub const MEMORY_ASK_MS: u64 = 500;
+
+/// What a reader that gives memory back keeps, in bytes, so that it notices when its client
+/// goes on. It is not counted.
+pub const STALLED_BYTES: usize = 16 << 10;
+
 /// What is read of a body before memory is taken for it, in bytes: who sends nothing
 /// holds nothing.
 pub const FIRST_READ_BYTES: usize = 16 << 10;

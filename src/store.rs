@@ -24,6 +24,7 @@ mod walk;
 mod write;
 
 use std::cell::{Cell, OnceCell};
+use std::future::pending;
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -35,7 +36,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::key::{self, Id};
 use crate::kv::{Kv, KvLimits};
-use crate::limits::KV_ATTEMPTS;
+use crate::limits::{KV_ATTEMPTS, MEMORY_ASK_MS};
 use crate::object::Precondition;
 
 /// The operations on objects. Cheap to clone; clones are the same store and share
@@ -91,14 +92,29 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// Takes a share of the budget, or gives up when every operation has been stuck
     /// for as long as one kv operation may take.
     async fn take_share(&self, bytes: u64, limits: &KvLimits) -> Result<Share, Error> {
-        let taken = pin!(self.budget(limits).take(bytes));
-        let patience = pin!(self.clock().sleep_ms(KV_ATTEMPTS.total_ms));
-        match select(taken, patience).await {
-            Either::Left((share, _)) => Ok(share),
-            Either::Right(_) => Err(Error::Unavailable(
-                "all buffer memory is in use; run fewer operations at once, or give the store more memory".to_string(),
-                Some(1000),
-            )),
+        let budget = self.budget(limits);
+        let mut taken = pin!(budget.take(bytes));
+        for _ in 0..KV_ATTEMPTS.total_ms / MEMORY_ASK_MS {
+            let patience = pin!(self.clock().sleep_ms(MEMORY_ASK_MS));
+            match select(taken, patience).await {
+                Either::Left((share, _)) => return Ok(share),
+                Either::Right(((), still)) => taken = still,
+            }
+            budget.ask();
+        }
+        Err(Error::Unavailable(
+            "all buffer memory is in use; run fewer operations at once, or give the store more memory".to_string(),
+            Some(1000),
+        ))
+    }
+
+    /// Waits until an operation has waited long for memory: whoever holds a [`get::Piece`]
+    /// and has got nothing done with it for [`MEMORY_ASK_MS`] should give it back
+    /// ([`get::Reader::put_back`]), or a few slow clients keep all others out.
+    pub async fn memory_wanted(&self) {
+        match self.inner.budget.get() {
+            Some(budget) => budget.asked().await,
+            None => pending().await,
         }
     }
 

@@ -57,6 +57,10 @@ pub struct Options {
     /// Instances of the component, 1 to [`limits::INSTANCES_MAX`]. Each has a thread and its
     /// own memory for chunks. Default: the processors, 8 at most.
     pub instances: usize,
+    /// Bytes of chunks that all requests together may hold in memory, shared out evenly to
+    /// the instances: 16 MiB to 1 GiB for each. Others wait, and clients that have stopped to
+    /// take anything give theirs back.
+    pub memory_bytes: u64,
     /// Most connections at once, at least 1; more wait to be accepted.
     pub connections_max: usize,
     /// Most requests at once, at least 1. More wait for [`limits::QUEUE_TIMEOUT`], then are
@@ -78,6 +82,7 @@ impl Default for Options {
             read_only: false,
             cors: Vec::new(),
             instances: processors.min(8),
+            memory_bytes: limits::MEMORY_BYTES_DEFAULT,
             connections_max: limits::CONNECTIONS_MAX_DEFAULT,
             requests_max: limits::REQUESTS_MAX_DEFAULT,
             grace: Duration::from_secs(30),
@@ -87,6 +92,10 @@ impl Default for Options {
 }
 
 impl Options {
+    fn memory_share(&self) -> u64 {
+        self.memory_bytes / self.instances.max(1) as u64
+    }
+
     /// The component's settings, as its environment; refused here in one line if they
     /// would be there.
     fn environment(&self) -> Result<Vec<(String, String)>, BindError> {
@@ -117,6 +126,11 @@ impl Options {
         if !(1..=limits::INSTANCES_MAX).contains(&self.instances) {
             let most = limits::INSTANCES_MAX;
             return Err(BindError::Settings(format!("instances: give 1 to {most}")));
+        }
+        let share = limits::INSTANCE_MEMORY_BYTES_MIN..=limits::INSTANCE_MEMORY_BYTES_MAX;
+        if !share.contains(&self.memory_share()) {
+            let why = "memory: give 16 MiB to 1 GiB for each instance".to_string();
+            return Err(BindError::Settings(why));
         }
         if self.connections_max == 0 || self.requests_max == 0 {
             let why = "connections and requests at once: give at least 1".to_string();
@@ -163,7 +177,8 @@ impl Server {
         let unbound = |error: std::io::Error| BindError::Address(options.listen, error.to_string());
         let listener = TcpListener::bind(options.listen).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
-        let pool = Pool::start(backend.clone(), environment, options.instances)?;
+        let pool =
+            Pool::start(backend.clone(), environment, options.instances, options.memory_share())?;
         Ok(Self {
             listener,
             address,

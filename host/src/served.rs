@@ -48,7 +48,7 @@ fn backend<T>(accessor: &Accessor<T, ServedKv>) -> Arc<dyn Backend> {
 
 impl kv::Host for State {
     fn get_limits(&mut self) -> kv::Limits {
-        self.backend.limits().into()
+        self.limits().into()
     }
 }
 

@@ -58,7 +58,8 @@ impl ChunkStore {
     pub fn with_config(backend: Arc<dyn Backend>, config: &Config) -> Result<Self, Error> {
         bindings::Store::compiled()?;
         let memory = GuestMemory::new(config.guest_memory_bytes_max);
-        let surroundings = Surroundings { backend, memory, environment: Vec::new() };
+        let surroundings =
+            Surroundings { backend, memory, memory_bytes_max: None, environment: Vec::new() };
         Ok(Self { shared: Arc::new(Shared { surroundings, instance: Mutex::new(None) }) })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
+use chunk_store::kv::KvLimits;
 use tokio::io::AsyncWrite;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -21,6 +22,8 @@ pub(crate) struct Surroundings {
     /// What `kv` is served from.
     pub backend: Arc<dyn Backend>,
     pub memory: Arc<GuestMemory>,
+    /// How many bytes of values the guest may hold; what the backend says if `None`.
+    pub memory_bytes_max: Option<u64>,
     /// Names and values of the guest's environment, and nothing of the process's own.
     pub environment: Vec<(String, String)>,
 }
@@ -32,6 +35,7 @@ impl Surroundings {
         wasi.envs(&self.environment).stderr(GuestErrors);
         State {
             backend: self.backend,
+            memory_bytes_max: self.memory_bytes_max,
             memory: MemoryLimiter(self.memory),
             wasi: wasi.build(),
             http: WasiHttpCtx::default(),
@@ -90,6 +94,7 @@ impl ResourceLimiter for MemoryLimiter {
 /// What an instance is served from.
 pub(crate) struct State {
     pub backend: Arc<dyn Backend>,
+    memory_bytes_max: Option<u64>,
     memory: MemoryLimiter,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -98,6 +103,13 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// What the platform below can hold and do.
+    pub fn limits(&self) -> KvLimits {
+        let mut limits = self.backend.limits();
+        limits.memory_bytes_max = self.memory_bytes_max.unwrap_or(limits.memory_bytes_max);
+        limits
+    }
+
     /// What bounds the guest's memory.
     pub fn memory_limiter(&mut self) -> &mut dyn ResourceLimiter {
         &mut self.memory

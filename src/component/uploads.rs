@@ -1,12 +1,11 @@
 //! The interface `uploads`.
 
-use wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamWriter};
+use wit_bindgen::{FutureReader, StreamReader};
 
 use super::bindings::exports::streaming::chunk_store::{objects, uploads};
 use super::bindings::streaming::chunk_store::types;
 use super::bindings::{wit_future, wit_stream};
-use super::{Body, Component, ImportedKv, WasiClock, gone, send_piece, store};
-use crate::store::follow::{Followed, Follower};
+use super::{Body, Component, gone, send, store};
 
 impl uploads::Guest for Component {
     async fn begin(key: String, options: objects::PutOptions) -> Result<String, types::Error> {
@@ -60,26 +59,4 @@ impl uploads::Guest for Component {
         wit_bindgen::spawn_local(send(follower, writer, end));
         Ok((status.into(), stream, ended))
     }
-}
-
-/// Sends what is added to an upload to its reader, then says how it ended.
-async fn send(
-    mut follower: Follower<ImportedKv, WasiClock>,
-    mut stream: StreamWriter<u8>,
-    end: FutureWriter<Result<types::ObjectInfo, types::Error>>,
-) {
-    let ended = loop {
-        match follower.next().await {
-            Ok(Followed::Piece(piece)) => {
-                if !send_piece(piece, &mut stream).await {
-                    return;
-                }
-            }
-            Ok(Followed::Committed(info)) => break Ok(info.into()),
-            Err(error) => break Err(error.into()),
-        }
-    };
-    drop(stream);
-    // An error here means that nobody awaits the end.
-    let _ = end.write(ended).await;
 }

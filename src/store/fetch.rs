@@ -26,12 +26,24 @@ pub struct Piece {
     /// The bytes, at least one.
     pub bytes: Bytes,
     share: Share,
+    /// Whether its reader can fetch it again.
+    again: bool,
 }
 
 impl Piece {
     /// Verified bytes that take this share.
     pub(super) fn new(bytes: Bytes, share: Share) -> Self {
-        Self { bytes, share }
+        Self { bytes, share, again: true }
+    }
+
+    /// The same, but they came along with what is not read twice.
+    pub(super) fn once(bytes: Bytes, share: Share) -> Self {
+        Self { again: false, ..Self::new(bytes, share) }
+    }
+
+    /// Whether what is not passed on of it may be put back into its reader.
+    pub fn may_be_put_back(&self) -> bool {
+        self.again
     }
 
     /// The bytes, and what has to be dropped when they have been passed on.

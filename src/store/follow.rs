@@ -130,6 +130,12 @@ impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
         }
     }
 
+    /// Takes back the last `bytes` bytes, as [`Reader::put_back`](super::get::Reader::put_back).
+    pub fn put_back(&mut self, bytes: u64) {
+        self.position -= bytes;
+        self.fetches = None;
+    }
+
     /// Looks whether there is more, until there is or the stall time is over. The time that
     /// a slow reader took for what was there before does not count.
     async fn wait_for_growth(&mut self) -> Result<(), Error> {

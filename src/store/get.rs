@@ -22,6 +22,8 @@ pub struct Reader<K, C> {
     inline: Option<Piece>,
     /// None where the content lies in the manifest, and after an error.
     fetches: Option<Fetches<K, C>>,
+    /// What has not been given out yet.
+    left: Span,
 }
 
 impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
@@ -52,13 +54,13 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
                 codec::inline_content(&manifest, &stored.content)
                     .map_err(|why| Error::Corrupt(format!("{key:?} cannot be read: {why}")))?;
                 let bytes = stored.content.slice(span.start as usize..span.end as usize);
-                Some(Piece::new(bytes, share))
+                Some(Piece::once(bytes, share))
             }
             _ => None,
         };
         let content = Content { info: manifest.info.clone(), part: span };
         let fetches = inline.is_none().then(|| Fetches::of_object(self, &manifest, span));
-        let reader = Reader { store: self.clone(), manifest, inline, fetches };
+        let reader = Reader { store: self.clone(), manifest, inline, fetches, left: span };
         Ok((content, reader))
     }
 }
@@ -71,11 +73,24 @@ impl<K: Kv + 'static, C: Clock + 'static> Reader<K, C> {
             return Some(Ok(piece));
         }
         let fault = match self.fetches.as_mut()?.next().await? {
-            Ok(piece) => return Some(Ok(piece)),
+            Ok(piece) => {
+                self.left.start += piece.bytes.len() as u64;
+                return Some(Ok(piece));
+            }
             Err(fault) => fault,
         };
         self.fetches = None;
         Some(Err(explain(&self.store, &self.manifest, fault).await))
+    }
+
+    /// Takes back the last `bytes` bytes that were given out, of a piece that
+    /// [may be](Piece::may_be_put_back): their memory, and that of what was read ahead, is
+    /// free at once, and they are fetched and verified again when the next are asked for.
+    pub fn put_back(&mut self, bytes: u64) {
+        self.left.start -= bytes;
+        if self.fetches.is_some() {
+            self.fetches = Some(Fetches::of_object(&self.store, &self.manifest, self.left));
+        }
     }
 }
 

@@ -11,7 +11,6 @@ use chunk_store::store::Store;
 use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::kv::{Backend, Native};
 use chunk_store_http::{Gateway, Settings};
-use futures::StreamExt;
 use http::header::AsHeaderName;
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;

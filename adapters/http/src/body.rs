@@ -1,15 +1,12 @@
 //! A response's body on its way out.
 
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use chunk_store::budget::Share;
 use chunk_store::error::Error;
 use chunk_store::store::get;
-use futures::stream::{self, LocalBoxStream};
-use futures::{Stream, StreamExt};
+use futures::future::{LocalBoxFuture, ready};
 
 /// Bytes of a body, with the share of the memory budget that they take. Drop it when
 /// they have been passed on: that is the back-pressure.
@@ -18,6 +15,7 @@ pub struct Piece {
     /// The bytes, at least one.
     pub bytes: Bytes,
     share: Option<Share>,
+    again: bool,
 }
 
 impl Piece {
@@ -25,22 +23,37 @@ impl Piece {
     pub fn into_parts(self) -> (Bytes, Option<Share>) {
         (self.bytes, self.share)
     }
+
+    /// Whether what is not passed on of it may be put back into its [`Body`].
+    pub fn may_be_put_back(&self) -> bool {
+        self.again
+    }
 }
 
 impl From<get::Piece> for Piece {
     fn from(piece: get::Piece) -> Self {
+        let again = piece.may_be_put_back();
         let (bytes, share) = piece.into_parts();
-        Self { bytes, share: Some(share) }
+        Self { bytes, share: Some(share), again }
     }
 }
 
 impl From<Bytes> for Piece {
     fn from(bytes: Bytes) -> Self {
-        Self { bytes, share: None }
+        Self { bytes, share: None, again: false }
     }
 }
 
-/// The body of a response: a stream of pieces. An error is its last item, and then the
+/// Where the pieces of a body come from.
+pub(crate) trait Pieces {
+    /// The next; `None` after the last.
+    fn next(&mut self) -> LocalBoxFuture<'_, Option<Result<Piece, Error>>>;
+
+    /// Takes back the last bytes of a piece that may be.
+    fn put_back(&mut self, bytes: u64);
+}
+
+/// The body of a response, piece by piece. An error is its last piece, and then the
 /// connection has to be broken: a body that ends short of its length, or a chunked one
 /// that ends cleanly, would look whole.
 pub struct Body {
@@ -48,7 +61,7 @@ pub struct Body {
     length: Option<u64>,
     /// How many of them are still to come.
     left: Option<u64>,
-    pieces: LocalBoxStream<'static, Result<Piece, Error>>,
+    pieces: Box<dyn Pieces>,
 }
 
 impl fmt::Debug for Body {
@@ -60,21 +73,17 @@ impl fmt::Debug for Body {
 impl Body {
     /// No bytes.
     pub(crate) fn empty() -> Self {
-        Self::new(Some(0), stream::empty())
+        Self::whole(Bytes::new())
     }
 
     /// Bytes that are all at hand.
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        let length = bytes.len() as u64;
-        Self::new(Some(length), stream::iter((!bytes.is_empty()).then(|| Ok(Piece::from(bytes)))))
+        Self::new(Some(bytes.len() as u64), AtHand(bytes))
     }
 
     /// Pieces as they come; `length` of them together in bytes, if it is known.
-    pub(crate) fn new(
-        length: Option<u64>,
-        pieces: impl Stream<Item = Result<Piece, Error>> + 'static,
-    ) -> Self {
-        Self { length, left: length, pieces: pieces.boxed_local() }
+    pub(crate) fn new(length: Option<u64>, pieces: impl Pieces + 'static) -> Self {
+        Self { length, left: length, pieces: Box::new(pieces) }
     }
 
     /// How many bytes it has in all; `None` where nobody knows yet.
@@ -82,23 +91,9 @@ impl Body {
         self.length
     }
 
-    /// All of it, at once.
-    #[cfg(test)]
-    pub(crate) fn into_whole(mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while let Some(piece) = futures_executor::block_on(self.next()) {
-            bytes.extend_from_slice(&piece.expect("a body that does not fail").bytes);
-        }
-        bytes
-    }
-}
-
-impl Stream for Body {
-    type Item = Result<Piece, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = futures::ready!(self.pieces.poll_next_unpin(cx));
-        Poll::Ready(match next {
+    /// The next piece; `None` after the last, and after an error.
+    pub async fn next(&mut self) -> Option<Result<Piece, Error>> {
+        match self.pieces.next().await {
             Some(Ok(piece)) => {
                 self.left = self.left.map(|left| left.saturating_sub(piece.bytes.len() as u64));
                 Some(Ok(piece))
@@ -113,18 +108,64 @@ impl Stream for Body {
                 Some(Err(Error::Corrupt("the content ended before its length".to_string())))
             }
             None => None,
-        })
+        }
+    }
+
+    /// Takes back the last `bytes` bytes of the last piece, which
+    /// [may be](Piece::may_be_put_back): their memory is free at once, and they come again.
+    /// For whoever sends to a client that has stopped to take anything.
+    pub fn put_back(&mut self, bytes: u64) {
+        self.left = self.left.map(|left| left + bytes);
+        self.pieces.put_back(bytes);
+    }
+
+    /// All of it, at once.
+    #[cfg(test)]
+    pub(crate) fn into_whole(mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = futures_executor::block_on(self.next()) {
+            bytes.extend_from_slice(&piece.expect("a body that does not fail").bytes);
+        }
+        bytes
+    }
+}
+
+struct AtHand(Bytes);
+
+impl Pieces for AtHand {
+    fn next(&mut self) -> LocalBoxFuture<'_, Option<Result<Piece, Error>>> {
+        let bytes = std::mem::take(&mut self.0);
+        Box::pin(ready((!bytes.is_empty()).then(|| Ok(bytes.into()))))
+    }
+
+    fn put_back(&mut self, _bytes: u64) {
+        unreachable!("its pieces may not be put back")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use futures_executor::block_on;
 
     use super::*;
 
-    fn pieces(of: &'static [&'static str]) -> impl Stream<Item = Result<Piece, Error>> {
-        stream::iter(of).map(|text| Ok(Piece::from(Bytes::from_static(text.as_bytes()))))
+    struct Listed(VecDeque<&'static str>);
+
+    impl Pieces for Listed {
+        fn next(&mut self) -> LocalBoxFuture<'_, Option<Result<Piece, Error>>> {
+            let text = self.0.pop_front();
+            Box::pin(ready(text.map(|text| Ok(Bytes::from_static(text.as_bytes()).into()))))
+        }
+
+        fn put_back(&mut self, _bytes: u64) {
+            self.0.push_front("again");
+        }
+    }
+
+    fn pieces(of: &[&'static str]) -> Listed {
+        Listed(of.iter().copied().collect())
     }
 
     #[test]
@@ -140,5 +181,13 @@ mod tests {
         let mut body = Body::new(Some(4), pieces(&["abc"]));
         let items = block_on(async { [body.next().await, body.next().await, body.next().await] });
         assert!(matches!(items, [Some(Ok(_)), Some(Err(Error::Corrupt(_))), None]));
+    }
+
+    #[test]
+    fn what_is_put_back_counts_again() {
+        let mut body = Body::new(Some(5), pieces(&["abcde"]));
+        block_on(body.next()).unwrap().unwrap();
+        body.put_back(5);
+        assert_eq!(body.into_whole(), b"again");
     }
 }

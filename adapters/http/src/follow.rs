@@ -5,13 +5,14 @@
 //! of it cannot be asked for; `Range` is passed over (RFC 9110, section 14.2).
 
 use chunk_store::clock::Clock;
+use chunk_store::error::Error;
 use chunk_store::kv::Kv;
-use chunk_store::store::follow::Followed;
-use futures::stream;
+use chunk_store::store::follow::{Followed, Follower};
+use futures::future::LocalBoxFuture;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Response};
 
-use crate::body::{Body, Piece};
+use crate::body::{Body, Piece, Pieces};
 use crate::gateway::Gateway;
 use crate::limits::FOLLOW_STALL_SECONDS;
 use crate::problem::Problem;
@@ -21,16 +22,28 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// 200 with the upload under way that was begun last; 404 where there is none.
     pub(crate) async fn follow(&self, key: &str) -> Result<Response<Body>, Problem> {
         let (_, follower) = self.store().follow(key, 0, FOLLOW_STALL_SECONDS).await?;
-        let pieces = stream::try_unfold(follower, async |mut follower| {
-            Ok(match follower.next().await? {
-                Followed::Piece(piece) => Some((Piece::from(piece), follower)),
-                Followed::Committed(_) => None,
-            })
-        });
-        let mut response = Response::new(Body::new(None, pieces));
+        let mut response = Response::new(Body::new(None, OfUpload(follower)));
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         contain(headers);
         Ok(response)
+    }
+}
+
+struct OfUpload<K, C>(Follower<K, C>);
+
+impl<K: Kv + 'static, C: Clock + 'static> Pieces for OfUpload<K, C> {
+    fn next(&mut self) -> LocalBoxFuture<'_, Option<Result<Piece, Error>>> {
+        Box::pin(async {
+            match self.0.next().await {
+                Ok(Followed::Piece(piece)) => Some(Ok(piece.into())),
+                Ok(Followed::Committed(_)) => None,
+                Err(error) => Some(Err(error)),
+            }
+        })
+    }
+
+    fn put_back(&mut self, bytes: u64) {
+        self.0.put_back(bytes);
     }
 }

@@ -11,13 +11,13 @@ use chunk_store::kv::Kv;
 use chunk_store::object::{Content, GetOptions, ObjectInfo, Precondition};
 use chunk_store::range::{ByteRange, Span};
 use chunk_store::store::get::Reader;
-use futures::stream::{self, StreamExt};
+use futures::future::LocalBoxFuture;
 use headers::{ContentLength, HeaderMapExt};
 use http::header::CONTENT_RANGE;
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::auth::Caller;
-use crate::body::{Body, Piece};
+use crate::body::{Body, Piece, Pieces};
 use crate::conditions::{Conditions, Verdict, if_range_holds};
 use crate::gateway::{Call, Gateway};
 use crate::limits::{RANGES_MAX, READ_ATTEMPTS};
@@ -267,11 +267,26 @@ async fn body<K: Kv + 'static, C: Clock + 'static>(
     mut reader: Reader<K, C>,
     part: Span,
 ) -> Result<Body, Error> {
-    let first = reader.next().await.transpose()?;
-    let rest = stream::unfold(reader, async |mut reader| {
-        let next = reader.next().await?;
-        Some((next, reader))
-    });
-    let pieces = stream::iter(first.map(Ok)).chain(rest);
-    Ok(Body::new(Some(part.len()), pieces.map(|piece| piece.map(Piece::from))))
+    let first = reader.next().await.transpose()?.map(Piece::from);
+    Ok(Body::new(Some(part.len()), OfObject { first, reader }))
+}
+
+struct OfObject<K, C> {
+    first: Option<Piece>,
+    reader: Reader<K, C>,
+}
+
+impl<K: Kv + 'static, C: Clock + 'static> Pieces for OfObject<K, C> {
+    fn next(&mut self) -> LocalBoxFuture<'_, Option<Result<Piece, Error>>> {
+        Box::pin(async {
+            match self.first.take() {
+                Some(first) => Some(Ok(first)),
+                None => self.reader.next().await.map(|piece| piece.map(Piece::from)),
+            }
+        })
+    }
+
+    fn put_back(&mut self, bytes: u64) {
+        self.reader.put_back(bytes);
+    }
 }

@@ -8,10 +8,9 @@ use chunk_store::error::Error;
 use chunk_store::kv::Kv;
 use chunk_store::object::ObjectInfo;
 use chunk_store::range::Span;
-use futures::StreamExt;
-use futures::stream;
+use futures::future::LocalBoxFuture;
 
-use crate::body::{Body, Piece};
+use crate::body::{Body, Piece, Pieces};
 use crate::gateway::Gateway;
 use crate::ranges::content_range;
 
@@ -48,15 +47,25 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         let length = parts.sum::<u64>() + closing(&boundary).len() as u64;
         let (gateway, info) = (self.clone(), info.clone());
         let multipart = Multipart { gateway, info, boundary, spans, current: None, ended: false };
-        let pieces = stream::try_unfold(multipart, async |mut multipart| {
-            Ok(multipart.next().await?.map(|piece| (piece, multipart)))
-        });
-        Ok((Body::new(Some(length), pieces), content_type))
+        Ok((Body::new(Some(length), multipart), content_type))
+    }
+}
+
+impl<K: Kv + 'static, C: Clock + 'static> Pieces for Multipart<K, C> {
+    fn next(&mut self) -> LocalBoxFuture<'_, Option<Result<Piece, Error>>> {
+        Box::pin(async { self.next_piece().await.transpose() })
+    }
+
+    /// Only what the body of a part gave may be put back, and then that part is current.
+    fn put_back(&mut self, bytes: u64) {
+        if let Some(body) = &mut self.current {
+            body.put_back(bytes);
+        }
     }
 }
 
 impl<K: Kv + 'static, C: Clock + 'static> Multipart<K, C> {
-    async fn next(&mut self) -> Result<Option<Piece>, Error> {
+    async fn next_piece(&mut self) -> Result<Option<Piece>, Error> {
         if let Some(body) = &mut self.current {
             if let Some(piece) = body.next().await {
                 return piece.map(Some);

@@ -4,6 +4,7 @@ use chunk_store::body::Source;
 use chunk_store::clock::Clock;
 use chunk_store::error::Error;
 use chunk_store::kv::Kv;
+use chunk_store::limits::CHUNK_BYTES_USUAL;
 use chunk_store::object::{ObjectInfo, Precondition, PutOptions};
 use headers::{ContentLength, HeaderMapExt};
 use http::header::{CONTENT_RANGE, ETAG, LAST_MODIFIED};
@@ -42,7 +43,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
             Some(exists) => exists,
             None => self.exists(key).await?,
         };
-        let options = PutOptions { precondition: demand.precondition, ..options };
+        let options = self.options_of_write(options, demand.precondition);
         let info = self.store().put(key, source, &options).await?;
         let mut response = match exists {
             true => no_content(),
@@ -83,6 +84,18 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
             None => Precondition::Absent,
         });
         Ok(Demand { precondition, exists })
+    }
+
+    /// What the headers say, under this precondition. Chunks stay as small as usual where
+    /// operations are not counted: each client that takes its time holds one.
+    pub(crate) fn options_of_write(
+        &self,
+        options: PutOptions,
+        precondition: Option<Precondition>,
+    ) -> PutOptions {
+        let counted = self.store().limits().operations_max.is_some();
+        let chunk_bytes_max = (!counted).then_some(CHUNK_BYTES_USUAL as u32);
+        PutOptions { precondition, chunk_bytes_max, ..options }
     }
 
     /// Whether there is an object to replace. Where misses are remembered nobody may look

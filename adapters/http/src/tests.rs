@@ -8,6 +8,7 @@ mod failing;
 mod following;
 mod hostile;
 mod inside;
+mod page;
 mod reading;
 mod uploading;
 mod writing;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytesize::ByteSize;
 use chunk_store_host::kv::Backend;
 use chunk_store_host::serve::{BindError, Options, Server, limits};
 use chunk_store_http::{Token, sign};
@@ -80,6 +81,9 @@ pub struct Serve {
     /// for each processor, 8 at most]
     #[arg(long, value_name = "N")]
     instances: Option<usize>,
+    /// Memory for chunks, of all requests together: 16MiB to 1GiB for each instance
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_memory)]
+    memory: u64,
     /// Most connections at once
     #[arg(long, value_name = "N", default_value_t = limits::CONNECTIONS_MAX_DEFAULT)]
     connections_max: usize,
@@ -101,6 +105,11 @@ fn parse_every(text: &str) -> Result<u32, String> {
     }
 }
 
+fn parse_memory(text: &str) -> Result<u64, String> {
+    let size: ByteSize = text.parse().map_err(|_| "give a size like 128MiB".to_string())?;
+    Ok(size.as_u64())
+}
+
 fn parse_grace(text: &str) -> Result<u32, String> {
     parse_seconds(text, "0s or 30s", "give less")
 }
@@ -120,6 +129,7 @@ impl Serve {
             read_only: self.read_only,
             cors: self.cors,
             instances: self.instances.unwrap_or(defaults.instances),
+            memory_bytes: self.memory,
             connections_max: self.connections_max,
             requests_max: self.requests_max,
             grace: Duration::from_secs(self.grace.into()),

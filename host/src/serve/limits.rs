@@ -8,6 +8,18 @@ pub const CONNECTIONS_MAX_DEFAULT: usize = 4096;
 /// Requests at once, unless told otherwise.
 pub const REQUESTS_MAX_DEFAULT: usize = 512;
 
+/// Memory for chunks, of all requests together, unless told otherwise; in bytes. A client
+/// that takes its time holds a chunk, of up to 4 MiB as a rule.
+pub const MEMORY_BYTES_DEFAULT: u64 = 128 << 20;
+
+/// The least of it that an instance works with, and the most.
+pub const INSTANCE_MEMORY_BYTES_MIN: u64 = 16 << 20;
+/// See [`INSTANCE_MEMORY_BYTES_MIN`].
+pub const INSTANCE_MEMORY_BYTES_MAX: u64 = 1 << 30;
+
+/// What an instance's memory may grow to besides: code's data, and some KiB for each request.
+pub const GUEST_BYTES_BESIDES: usize = 64 << 20;
+
 /// Most instances of the component.
 pub const INSTANCES_MAX: usize = 64;
 

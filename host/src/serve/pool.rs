@@ -16,7 +16,7 @@ use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::p3::bindings::http::types::{self as http_types, ErrorCode};
 use wasmtime_wasi_http::{WasiBody, WasiHttp, WasiHttpView};
 
-use crate::Config;
+use super::limits::GUEST_BYTES_BESIDES;
 use crate::engine::{Guest, once};
 use crate::error::Error;
 use crate::instance::{Instance, describe};
@@ -58,14 +58,21 @@ struct Member {
 }
 
 impl Pool {
-    /// Starts so many instances.
+    /// Starts so many instances, each of which may hold so many bytes of chunks.
     pub fn start(
         backend: Arc<dyn Backend>,
         environment: Vec<(String, String)>,
         instances: usize,
+        memory_bytes: u64,
     ) -> Result<Self, Error> {
-        let memory = GuestMemory::new(Config::default().guest_memory_bytes_max);
-        let surroundings = Surroundings { backend, memory, environment };
+        // What an instance reserves for chunks, and as much as requests may take besides.
+        let guest_bytes_max = (2 * memory_bytes) as usize + GUEST_BYTES_BESIDES;
+        let surroundings = Surroundings {
+            backend,
+            memory: GuestMemory::new(guest_bytes_max),
+            memory_bytes_max: Some(memory_bytes),
+            environment,
+        };
         let members = (0..instances).map(|_| Member::default()).collect();
         let pool = Self { surroundings, members };
         for member in &pool.members {

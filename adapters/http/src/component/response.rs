@@ -1,6 +1,7 @@
 //! A response on its way out.
 
-use futures::StreamExt;
+use chunk_store::component::sending::{self, Next, Outgoing};
+use chunk_store::error::Error;
 use http::HeaderMap;
 use wasip3::cli::stderr;
 use wasip3::http::types::{ErrorCode, Fields, Response};
@@ -36,30 +37,33 @@ fn fields(headers: HeaderMap) -> Result<Fields, ErrorCode> {
     headers.try_into().map_err(|error| ErrorCode::InternalError(Some(format!("{error}"))))
 }
 
-/// Sends pieces as they come, then how it ended: after an error the host breaks the
-/// connection. A client that has gone ends it early; nobody is left to tell.
+/// Sends the body, then how it ended: after an error the host breaks the connection.
 async fn send_body(mut body: Body, writer: BodyWriter) {
     let BodyWriter { stream_writer: mut stream, result_writer: end, .. } = writer;
-    let mut result = Ok(None);
-    while let Some(next) = body.next().await {
-        match next {
-            Ok(piece) => {
-                // The share of the memory budget is held until the bytes are taken.
-                let (bytes, share) = piece.into_parts();
-                let refused = stream.write_all(Vec::from(bytes)).await;
-                drop(share);
-                if !refused.is_empty() {
-                    return;
-                }
-            }
-            Err(error) => {
-                result = Err(ErrorCode::InternalError(Some(error.to_string())));
-                break;
-            }
-        }
+    if let Some(ended) = sending::send(&mut body, &mut stream).await {
+        drop(stream);
+        let ended = ended.map_err(|error| ErrorCode::InternalError(Some(error.to_string())));
+        let _ = end.write(ended.map(|()| None)).await;
     }
-    drop(stream);
-    let _ = end.write(result).await;
+}
+
+impl Outgoing for Body {
+    type End = ();
+
+    async fn next(&mut self) -> Result<Next<()>, Error> {
+        Ok(match self.next().await.transpose()? {
+            None => Next::End(()),
+            Some(piece) => {
+                let again = piece.may_be_put_back();
+                let (bytes, share) = piece.into_parts();
+                Next::Piece { bytes, share, again }
+            }
+        })
+    }
+
+    fn put_back(&mut self, bytes: u64) {
+        self.put_back(bytes);
+    }
 }
 
 /// Writes a line to the standard error stream, for whoever runs the host.

@@ -6,10 +6,12 @@ use super::bed::{BEARER, BEGIN, Bed, TOKEN};
 use crate::sign;
 
 /// Every kind of request that needs more than everybody has.
-const INSIDE: [&str; 6] = [
+const INSIDE: [&str; 8] = [
     "GET /_/list",
     "GET /_/uploads",
     "GET /_/head/a",
+    "GET /_/manifest/a",
+    "POST /_/sign/a",
     "GET /_/uploads/x",
     "POST /_/sweep",
     "POST /_/uploads",
@@ -109,6 +111,40 @@ fn a_signed_link_reads_one_object_until_it_expires() {
     bed.clock.pass_seconds(1);
     assert_eq!(bed.clock.wall_ms() / 1000, BEGIN + 60);
     assert_eq!(bed.ask(&format!("GET {link}"), &[]).status, 403);
+}
+
+#[test]
+fn who_has_the_token_gets_links_signed() {
+    let bed = Bed::set(&[("TOKEN", TOKEN), ("READ_ONLY", "true")]);
+    bed.store_with("a b", &[]);
+    let answer = bed.ask("POST /_/sign/a%20b?seconds=60", &[BEARER]);
+    assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
+    let signed = answer.json();
+    assert_eq!(signed["expires"], BEGIN + 60);
+    assert_eq!(signed["path"], sign(TOKEN, "a b", BEGIN + 60));
+    assert_eq!(bed.ask(&format!("GET {}", signed["path"].as_str().unwrap()), &[]).status, 200);
+    assert_eq!(bed.ask("POST /_/sign/a", &[BEARER]).json()["expires"], BEGIN + 3600);
+    for query in ["seconds=0", "seconds=604801", "seconds=-1", "seconds=1h", "second=1"] {
+        let answer = bed.ask(&format!("POST /_/sign/a?{query}"), &[BEARER]);
+        assert_eq!(answer.status, 400, "{query}");
+    }
+    assert_eq!(bed.ask("POST /_/sign/a?seconds=604800", &[BEARER]).status, 200);
+    assert_eq!(bed.ask("POST /_/sign/_/list", &[BEARER]).status, 400);
+    assert_eq!(bed.ask("GET /_/sign/a", &[BEARER]).status, 405);
+}
+
+/// A link must not sign others: its holder could go on for ever.
+#[test]
+fn a_link_signs_nothing() {
+    let bed = Bed::set(&[("TOKEN", TOKEN)]);
+    let link = sign(TOKEN, "a", BEGIN + 60);
+    assert_eq!(bed.ask(&format!("POST /_/sign{link}"), &[]).status, 401);
+}
+
+#[test]
+fn where_every_link_works_the_plain_one_is_given() {
+    let signed = Bed::open().ask("POST /_/sign/a%20b", &[]).json();
+    assert_eq!(signed, serde_json::json!({ "path": "/a%20b", "expires": null }));
 }
 
 #[test]

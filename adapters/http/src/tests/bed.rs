@@ -18,7 +18,6 @@ use chunk_store::kv::{
 use chunk_store::object::PutOptions;
 use chunk_store::range::Span;
 use chunk_store::store::Store;
-use futures::StreamExt;
 use futures_executor::block_on;
 use http::{HeaderMap, Request};
 use serde_json::Value;

@@ -4,7 +4,6 @@ use chunk_store::body::SliceSource;
 use chunk_store::error::Error;
 use chunk_store::kv::KvError;
 use chunk_store::object::PutOptions;
-use futures::StreamExt;
 use futures_executor::block_on;
 
 use super::bed::{BEARER, Bed, TOKEN, content, request, taken};

@@ -55,6 +55,11 @@ fn options_that_mean_nothing_are_refused() {
         "GET /_/list?prefix=a&prefix=b",
         "GET /_/uploads?limit=1001",
         "GET /_/head/a?x",
+        "GET /_/manifest/a?limit=0",
+        "GET /_/manifest/a?limit=1001",
+        "GET /_/manifest/a?from=-1",
+        "GET /_/manifest/a?form=1",
+        "GET /_/ui?x",
         "GET /_/health?x",
         "POST /_/sweep?operations-max=1",
         "POST /_/sweep?grace=1",
@@ -71,6 +76,27 @@ fn an_object_is_described_as_json() {
     assert_eq!(bed.ask("GET /_/head/x", &[]).status, 404);
     let head = bed.ask("HEAD /_/head/c", &[]);
     assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[test]
+fn a_manifest_tells_where_the_content_lies() {
+    let bed = Bed::open();
+    bed.store_in_chunks("a", &content(200_000));
+    let answer = bed.ask("GET /_/manifest/a?limit=3", &[]).json();
+    assert_eq!((&answer["info"]["size"], &answer["next"]), (&200_000.into(), &196_608.into()));
+    assert_eq!(answer["pages"], serde_json::json!([]));
+    let chunks = answer["chunks"].as_array().unwrap();
+    assert_eq!(chunks.len(), 3);
+    let chunk = chunks[1].as_object().unwrap();
+    let names: Vec<&str> = chunk.keys().map(String::as_str).collect();
+    assert_eq!(names, ["chaining-value", "index", "offset", "segment", "size", "value"]);
+    assert_eq!((&chunk["index"], &chunk["offset"]), (&1.into(), &65_536.into()));
+    assert!(bed.kv.keys("c/").contains(&chunk["value"].as_str().unwrap().to_string()));
+    let rest = bed.ask("GET /_/manifest/a?from=196608", &[]).json();
+    assert_eq!((&rest["chunks"][0]["index"], &rest["next"]), (&3.into(), &().into()));
+    bed.send("PUT /small", &[], b"hello");
+    assert_eq!(bed.ask("GET /_/manifest/small", &[]).json()["chunks"], serde_json::json!([]));
+    assert_eq!(bed.ask("GET /_/manifest/x", &[]).status, 404);
 }
 
 #[test]

@@ -28,6 +28,24 @@ fn what_was_put_comes_back_with_what_describes_it() {
     assert!(answer.header("etag").starts_with('"'));
 }
 
+/// Else a page that somebody stored could do in this server's origin whatever its page can.
+#[test]
+fn a_stored_page_is_kept_from_the_origin() {
+    let bed = Bed::open();
+    bed.send("PUT /page", &[("content-type", "text/html")], b"<script>");
+    bed.send("PUT /film", &[("content-type", "video/mp4")], b"film");
+    for line in ["GET /page", "HEAD /page"] {
+        let answer = bed.ask(line, &[]);
+        assert_eq!(answer.header("content-security-policy"), "sandbox");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    let part = bed.ask("GET /page", &[("range", "bytes=0-1")]);
+    assert_eq!((part.status, part.header("content-security-policy")), (206, "sandbox"));
+    let film = bed.ask("GET /film", &[]);
+    assert!(film.headers.get("content-security-policy").is_none(), "browsers play none in it");
+    assert_eq!(film.header("x-content-type-options"), "nosniff");
+}
+
 #[test]
 fn head_is_get_without_the_body() {
     let bed = Bed::open();

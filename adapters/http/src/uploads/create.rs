@@ -35,7 +35,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         let (key, options) = options(headers, size)?;
         call.query.finish()?;
         let demand = self.demand(&key, headers).await?;
-        let options = PutOptions { precondition: demand.precondition, ..options };
+        let options = self.options_of_write(options, demand.precondition);
         let expires = self.clock().wall_ms() / 1000 + u64::from(DEADLINE_SECONDS_DEFAULT);
         let name = self.store().begin(&key, &options).await?;
         let mut response = created();
