@@ -59,7 +59,8 @@ export function browse(view, prefix, { signal, writable }) {
   view.replaceChildren(
     h('div', { class: 'head' }, breadcrumbs(prefix),
       h('div', { class: 'tools' }, h('label', { class: 'search' }, icon('search'), search),
-        writable && button('Upload', 'upload', choose, { class: 'main' }), picker)),
+        writable && button('Upload', 'upload', choose, { class: 'main' }),
+        writable && picker)),
     h('div', { class: 'card list' }, table, empty, more));
 
   let cursor = null;
