@@ -170,6 +170,53 @@ pub struct ObjectPage {
     pub cursor: Option<String>,
 }
 
+/// A part of an object's chunk list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ObjectChunks {
+    /// The object; between two calls it may have become another, which its generation
+    /// tells.
+    pub info: ObjectInfo,
+    /// Chunks in the object's order; none where the content lies in the manifest.
+    pub chunks: Vec<ListedChunk>,
+    /// Pages that the manifest names and that list some of these chunks.
+    pub pages: Vec<ListedPage>,
+    /// Where the next chunk begins, in bytes; `None` if there is none.
+    pub next: Option<u64>,
+}
+
+/// One chunk of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ListedChunk {
+    /// Which one of the object's chunks, from 0.
+    pub index: u64,
+    /// Where it begins in the object, in bytes.
+    pub offset: u64,
+    /// How many bytes it holds.
+    pub size: u64,
+    /// What vouches for it, 64 hex digits; of a chunk that is the whole object, the digest.
+    pub chaining_value: String,
+    /// The segment that it was written in, 32 hex digits.
+    pub segment: String,
+    /// The kv key of the value that holds its bytes and nothing else.
+    pub value: String,
+}
+
+/// One page of a chunk list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ListedPage {
+    /// Where the first of its chunks begins in the object, in bytes.
+    pub offset: u64,
+    /// How many bytes of the object its chunks hold.
+    pub size: u64,
+    /// How many chunks it lists, over all pages below it.
+    pub chunks: u32,
+    /// The kv key of the value that holds it.
+    pub value: String,
+}
+
 /// What a check of an object found; `maintenance.verify-report` of the WIT.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -96,7 +96,11 @@ impl<K: Kv + 'static, C: Clock + 'static> Reader<K, C> {
 
 /// What a fault means: the object may have been replaced since its manifest was
 /// read, or not be visible as a whole yet.
-async fn explain<K: Kv, C: Clock>(store: &Store<K, C>, manifest: &Manifest, fault: Fault) -> Error {
+pub(super) async fn explain<K: Kv, C: Clock>(
+    store: &Store<K, C>,
+    manifest: &Manifest,
+    fault: Fault,
+) -> Error {
     if let Fault::Failed(error) = fault {
         return error;
     }

@@ -4,6 +4,7 @@
 mod committing;
 mod following;
 mod interrupted;
+mod mapping;
 mod overtaken;
 mod platforms;
 mod reading;

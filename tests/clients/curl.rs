@@ -88,7 +88,8 @@ fn an_upload_that_is_killed_leaves_nothing() {
     file(&server, "content", &bytes(4, 20_000_000));
     works(&mut curl(&server, &["-T", "old"], "a"));
     for key in ["a", "b"] {
-        let mut child = curl(&server, &["--limit-rate", "8M", "-T", "content"], key).spawn().unwrap();
+        let mut child =
+            curl(&server, &["--limit-rate", "8M", "-T", "content"], key).spawn().unwrap();
         sleep(Duration::from_millis(500));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -102,7 +102,8 @@ impl Drop for Client {
 }
 
 fn curl(server: &Server, arguments: &[&str], target: &str) -> Vec<u8> {
-    let (url, bearer) = (format!("{}{target}", server.url()), format!("Authorization: Bearer {TOKEN}"));
+    let (url, bearer) =
+        (format!("{}{target}", server.url()), format!("Authorization: Bearer {TOKEN}"));
     let arguments = [&["-sS", "--fail", "-H", &bearer], arguments, &[&url]].concat();
     works(&mut program("curl", server, &arguments))
 }

@@ -11,9 +11,10 @@ use crate::{program, server, works};
 /// lies behind everything else.
 fn store(server: &Server, faststart: bool) -> u64 {
     let movflags = if faststart { "+faststart" } else { "0" };
-    let arguments = ["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=30"]
-        .into_iter()
-        .chain(["-c:v", "mpeg4", "-q:v", "2", "-g", "25", "-movflags", movflags, "film.mp4"]);
+    let arguments =
+        ["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=30"]
+            .into_iter()
+            .chain(["-c:v", "mpeg4", "-q:v", "2", "-g", "25", "-movflags", movflags, "film.mp4"]);
     works(&mut program("ffmpeg", server, &arguments.collect::<Vec<_>>()));
     let url = film(server);
     let put = ["-sS", "--fail", "-T", "film.mp4", "-H", "Content-Type: video/mp4", &url];
@@ -27,8 +28,7 @@ fn film(server: &Server) -> String {
 
 /// The pixels of the picture at second 25.
 fn picture(server: &Server, of: &str) -> Vec<u8> {
-    let arguments =
-        ["-v", "error", "-ss", "25", "-i", of, "-frames:v", "1", "-f", "rawvideo", "-"];
+    let arguments = ["-v", "error", "-ss", "25", "-i", of, "-frames:v", "1", "-f", "rawvideo", "-"];
     works(&mut program("ffmpeg", server, &arguments))
 }
 

@@ -63,6 +63,7 @@ mod everywhere {
                 a_method_that_is_not_known_there_is_told_with_those_that_are,
                 options_tell_what_can_be_done,
                 what_describes_an_object_is_bounded,
+                a_stored_page_is_kept_from_the_origin,
             ],
             refusals: [
                 a_body_with_another_digest_is_not_stored,

@@ -3,11 +3,12 @@
 
 use std::thread;
 
+use chunk_store_tests::http::Protocol;
 use chunk_store_tests::random::{Random, bytes};
 use chunk_store_tests::serving::Server;
 
 use crate::raw::{Raw, RawAnswer, status_of};
-use crate::server;
+use crate::{client, server};
 
 const TOKEN: &str = "token-of-the-requests-tests";
 
@@ -76,7 +77,10 @@ fn a_head_that_means_two_things_is_refused() {
         "no colon\r\n",
     ] {
         let status = status_of(&server, request("PUT /a", headers) + "abc");
-        assert!(status.is_none_or(|status| (400..500).contains(&status)), "{headers:?}: {status:?}");
+        assert!(
+            status.is_none_or(|status| (400..500).contains(&status)),
+            "{headers:?}: {status:?}"
+        );
         assert_eq!(status_of(&server, request("GET /a", "")), Some(404), "{headers:?}");
     }
     assert_serves(&server);
@@ -114,9 +118,8 @@ fn what_is_too_large_is_431_or_414() {
 #[test]
 fn hosts_are_one_and_understood() {
     let server = server(&[]);
-    let with = |line: &str, headers: &str| {
-        status_of(&server, format!("{line} HTTP/1.1\r\n{headers}\r\n"))
-    };
+    let with =
+        |line: &str, headers: &str| status_of(&server, format!("{line} HTTP/1.1\r\n{headers}\r\n"));
     assert_eq!(with("GET /a", ""), Some(400), "HTTP/1.1 has to say it");
     assert_eq!(with("GET /a", "Host: localhost\r\nHost: localhost\r\n"), Some(400));
     assert_eq!(with("GET /a", "Host: a b\r\n"), Some(400));
@@ -220,4 +223,13 @@ fn an_unread_body_is_no_request() {
     let log = server.log();
     assert!(log.iter().all(|line| line["path"] != "/hidden"), "{log:?}");
     assert_serves(&server);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_431_over_http2_too() {
+    let server = server(&[]);
+    let client = client(&server, Protocol::Http2);
+    let large = "a".repeat(70_000);
+    client.send("GET /a", &[("x-large", &large)], b"").await.is(431);
+    client.send("GET /a", &[], b"").await.is(404);
 }

@@ -87,9 +87,9 @@ impl Client {
         let mut request = Request::builder().method(method);
         request = match self.protocol {
             Protocol::Http1 => request.uri(target).header("host", &self.authority),
-            Protocol::Http2 => request
-                .version(Version::HTTP_2)
-                .uri(format!("http://{}{target}", self.authority)),
+            Protocol::Http2 => {
+                request.version(Version::HTTP_2).uri(format!("http://{}{target}", self.authority))
+            }
         };
         if let Some(token) = &self.token
             && !headers.iter().any(|(name, _)| *name == "authorization")

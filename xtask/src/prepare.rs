@@ -11,8 +11,16 @@ use crate::step::{Step, root};
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Programs that tests start, and Debian's packages that have them.
-const PROGRAMS: [(&str, &str); 3] =
-    [("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("openssl", "openssl")];
+const PROGRAMS: [(&str, &str); 8] = [
+    ("redis-server", "redis-server"),
+    ("redis-cli", "redis-tools"),
+    ("openssl", "openssl"),
+    ("curl", "curl"),
+    ("chromium", "chromium"),
+    ("ffmpeg", "ffmpeg"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+];
 
 /// Gets what is missing.
 pub fn run() -> Result {

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | read objects | anyone | the token; a signed link; anyone with `public_read` |
 //! | write, and all under `/_/` | nobody; anyone if `open` | the token |
-//! | health | anyone | anyone |
+//! | health, the page `/_/ui` | anyone | anyone |
 //!
 //! A server that is `open` relies on being reached from its own machine only. Pages in a
 //! browser on that machine can reach it too, so it refuses host names that are not the
@@ -56,6 +56,10 @@ impl Need {
         match target {
             _ if method == Method::OPTIONS => Self::Nothing,
             Target::Health | Target::Server => Self::Nothing,
+            // The page holds no data.
+            Target::Ui(_) if safe => Self::Nothing,
+            // It changes nothing, so a read-only server does it too.
+            Target::Sign(_) => Self::Inside,
             Target::Object(_) if safe => Self::Read,
             _ if safe => Self::Inside,
             _ => Self::Write,
@@ -186,6 +190,8 @@ mod tests {
         assert_eq!(Need::of(&Method::PUT, &object), Need::Write);
         assert_eq!(Need::of(&Method::OPTIONS, &object), Need::Nothing);
         assert_eq!(Need::of(&Method::GET, &Target::Health), Need::Nothing);
+        assert_eq!(Need::of(&Method::GET, &Target::Ui("/main.js".into())), Need::Nothing);
+        assert_eq!(Need::of(&Method::POST, &Target::Sign("a".into())), Need::Inside);
         for inside in [Target::List, Target::Uploads, Target::Head("a".into())] {
             assert_eq!(Need::of(&Method::GET, &inside), Need::Inside);
             assert_eq!(Need::of(&Method::POST, &inside), Need::Write);

@@ -9,13 +9,14 @@ use chunk_store::error::Error;
 use chunk_store::kv::Kv;
 use chunk_store::store::follow::{Followed, Follower};
 use futures::future::LocalBoxFuture;
-use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Response};
 
 use crate::body::{Body, Piece, Pieces};
 use crate::gateway::Gateway;
 use crate::limits::FOLLOW_STALL_SECONDS;
 use crate::problem::Problem;
+use crate::representation::contain;
 
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// 200 with the upload under way that was begun last; 404 where there is none.
@@ -24,7 +25,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         let mut response = Response::new(Body::new(None, OfUpload(follower)));
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        contain(headers);
         Ok(response)
     }
 }

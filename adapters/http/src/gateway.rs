@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::route::Target;
 use crate::settings::Settings;
-use crate::uploads;
+use crate::{ui, uploads};
 
 /// A store with HTTP in front. Cheap to clone; clones are the same gateway.
 #[derive(Debug)]
@@ -62,6 +62,10 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
 
     pub(crate) fn clock(&self) -> &C {
         &self.inner.clock
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
     }
 
     /// Answers a request.
@@ -134,6 +138,9 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
             (Target::Upload(_), "DELETE") => self.abort_upload(call).await,
             (Target::List, _) => self.list(call).await,
             (Target::Head(_), _) => self.describe_object(call).await,
+            (Target::Manifest(_), _) => self.list_chunks(call).await,
+            (Target::Sign(_), _) => self.sign(call),
+            (Target::Ui(_), _) => ui::serve(call),
             (Target::Sweep, _) => self.sweep(call).await,
             (Target::Health, _) => self.health(call).await,
             (Target::Object(_) | Target::Uploads | Target::Upload(_) | Target::Server, _) => {

@@ -16,6 +16,7 @@
 mod auth;
 mod body;
 mod caching;
+mod chunks;
 #[cfg(target_family = "wasm")]
 mod component;
 mod conditions;
@@ -36,7 +37,9 @@ mod ranges;
 mod representation;
 mod route;
 mod settings;
+mod sign;
 mod sweep;
+mod ui;
 mod uploads;
 
 pub use body::{Body, Piece};

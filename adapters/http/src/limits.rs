@@ -51,6 +51,13 @@ pub const HEALTH_TIMEOUT_MS: u64 = 5_000;
 /// How often a read begins again because the object was replaced between two looks.
 pub const READ_ATTEMPTS: u32 = 4;
 
+/// How long a signed link is good for, in seconds, where its caller does not say.
+pub const LINK_SECONDS_DEFAULT: u64 = 3600;
+
+/// Longest life of a link that the server signs, in seconds: a week. Who has the token can
+/// sign longer ones.
+pub const LINK_SECONDS_MAX: u64 = 7 * 24 * 3600;
+
 /// Shortest token: whoever holds a signed link can try tokens out on it.
 pub const TOKEN_BYTES_MIN: usize = 16;
 

@@ -33,15 +33,19 @@ impl LinkKey {
         // Equality of `blake3::Hash` takes constant time.
         <[u8; 32]>::try_from(given).is_ok_and(|given| self.signature(key, expires) == given)
     }
+
+    /// See [`sign`].
+    pub fn link(&self, key: &str, expires: u64) -> String {
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.signature(key, expires).as_bytes());
+        format!("{}?expires={expires}&signature={signature}", path_of(key))
+    }
 }
 
 /// The path and query of a link that lets its holder read the object `key` until
 /// `expires`, in seconds since the Unix epoch: `/KEY?expires=...&signature=...`. `token`
 /// is the one that the server is set up with; a link signed with another is refused.
 pub fn sign(token: &str, key: &str, expires: u64) -> String {
-    let signature = LinkKey::of(token).signature(key, expires);
-    let signature = BASE64_URL_SAFE_NO_PAD.encode(signature.as_bytes());
-    format!("{}?expires={expires}&signature={signature}", path_of(key))
+    LinkKey::of(token).link(key, expires)
 }
 
 #[cfg(test)]

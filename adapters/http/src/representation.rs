@@ -23,7 +23,7 @@ use chunk_store::object::{ObjectInfo, PutOptions};
 use headers::{AcceptRanges, ContentLength, HeaderMapExt};
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-    CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -54,6 +54,11 @@ const KEPT: [(HeaderName, bool); 4] = [
     (CONTENT_ENCODING, true),
     (CONTENT_LANGUAGE, true),
 ];
+
+/// The `Content-Security-Policy` of objects: a stored page has an origin of its own, in
+/// which it runs no script, sends no form and opens nothing. What is passive goes without:
+/// browsers play no film and show no PDF in a sandbox.
+pub(crate) const SANDBOX: &str = "sandbox";
 
 /// What a header name cannot hold (RFC 9110, section 5.6.2, `tchar`), and `%`.
 const NAME_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -205,10 +210,35 @@ pub(crate) fn describe(
     }
     describe_version(info, now_ms, until, headers);
     put_text(headers, X_DIGEST, &info.digest);
-    // Anyone who may write chooses media types; a browser must not guess another.
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    contain(headers);
     headers.typed_insert(AcceptRanges::bytes());
     headers.typed_insert(ContentLength(info.size));
+}
+
+/// Has a browser show what was stored and run none of it: anyone who may write chooses
+/// media types, and a stored page or script has the origin of this server and its
+/// [page](crate::ui). `Content-Type` is the object's, and there already.
+pub(crate) fn contain(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !content_type.is_some_and(is_passive) {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+    }
+}
+
+/// Whether browsers show a media type, or save it, without ever running what is in it: film,
+/// sound and pictures, but for those written in XML, and PDF. A list of types is not: the
+/// last of them counts.
+fn is_passive(content_type: &str) -> bool {
+    let content_type = content_type.to_ascii_lowercase();
+    let essence = content_type.split(';').next().unwrap_or_default().trim_end();
+    let Some((family, kind)) = essence.split_once('/') else { return false };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b".+-_".contains(&b);
+    let is_media = ["video", "audio", "image"].contains(&family)
+        && !kind.is_empty()
+        && kind.bytes().all(plain)
+        && !kind.ends_with("xml");
+    !content_type.contains(',') && (is_media || essence == "application/pdf")
 }
 
 /// The header that shows metadata of this name.
@@ -339,6 +369,38 @@ mod tests {
         assert_eq!(headers.get_all("x-meta-case").iter().count(), 2);
         describe_version(&info(Vec::new()), 0, Some(5), &mut headers);
         assert_eq!(headers["cache-control"], "no-cache");
+    }
+
+    #[test]
+    fn only_what_never_runs_is_shown_outside_a_sandbox() {
+        for passive in
+            ["video/mp4", "audio/ogg; codecs=opus", "IMAGE/PNG", "application/pdf", "video/x-m4v;a"]
+        {
+            assert!(is_passive(passive), "{passive}");
+        }
+        for other in [
+            "",
+            "text/html",
+            "text/plain",
+            "image/svg+xml",
+            "IMAGE/SVG+XML;a",
+            "video/a+xml",
+            "image/xml",
+            "video/mp4, text/html",
+            "video/mp4;a=\",text/html",
+            "video/",
+            "video",
+            " video/mp4",
+            "application/pdf+xml",
+            "application/javascript",
+        ] {
+            assert!(!is_passive(other), "{other}");
+            let mut headers = HeaderMap::new();
+            put_text(&mut headers, CONTENT_TYPE, other);
+            contain(&mut headers);
+            assert_eq!(headers["content-security-policy"], "sandbox", "{other}");
+            assert_eq!(headers["x-content-type-options"], "nosniff");
+        }
     }
 
     proptest! {

@@ -31,6 +31,12 @@ pub(crate) enum Target {
     List,
     /// `/_/head/KEY`: an object's description as JSON.
     Head(String),
+    /// `/_/manifest/KEY`: where an object's content lies.
+    Manifest(String),
+    /// `/_/sign/KEY`: a link that works without the token.
+    Sign(String),
+    /// `/_/ui` and what follows it: the web page and its files.
+    Ui(String),
     /// `/_/sweep`.
     Sweep,
     /// `/_/health`.
@@ -58,12 +64,16 @@ impl Target {
             None => match inside {
                 "uploads" => Ok(Self::Uploads),
                 "list" => Ok(Self::List),
+                "ui" => Ok(Self::Ui(String::new())),
                 "sweep" => Ok(Self::Sweep),
                 "health" => Ok(Self::Health),
                 _ => Err(Problem::no_such_resource()),
             },
             Some(("uploads", name)) => Ok(Self::Upload(decode(name)?)),
             Some(("head", key)) => Ok(Self::Head(decode_key(key)?)),
+            Some(("manifest", key)) => Ok(Self::Manifest(decode_key(key)?)),
+            Some(("sign", key)) => Ok(Self::Sign(decode_key(key)?)),
+            Some(("ui", file)) => Ok(Self::Ui(format!("/{file}"))),
             Some(_) => Err(Problem::no_such_resource()),
         }
     }
@@ -83,6 +93,8 @@ impl Target {
                 &[Method::GET, Method::HEAD, Method::PATCH, Method::DELETE, Method::OPTIONS]
             }
             Self::Sweep if !read_only => &[Method::POST, Method::OPTIONS],
+            // Nothing is written by it.
+            Self::Sign(_) => &[Method::POST, Method::OPTIONS],
             Self::Sweep | Self::Server => NONE,
             _ => READ,
         }
@@ -185,6 +197,10 @@ mod tests {
             ("/_/uploads/a-b", Target::Upload("a-b".into())),
             ("/_/list", Target::List),
             ("/_/head/a/b", Target::Head("a/b".into())),
+            ("/_/manifest/a/b", Target::Manifest("a/b".into())),
+            ("/_/sign/a%20b", Target::Sign("a b".into())),
+            ("/_/ui", Target::Ui("".into())),
+            ("/_/ui/main.js", Target::Ui("/main.js".into())),
             ("/_/health", Target::Health),
             ("/_/sweep", Target::Sweep),
             ("*", Target::Server),

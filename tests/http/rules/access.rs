@@ -7,7 +7,7 @@ use chunk_store_http::sign;
 use crate::site::{Site, WRONG_TOKEN};
 
 /// A request of each kind that needs the token.
-const GUARDED: [&str; 12] = [
+const GUARDED: [&str; 14] = [
     "GET /a",
     "HEAD /a",
     "GET /a?follow",
@@ -15,6 +15,8 @@ const GUARDED: [&str; 12] = [
     "DELETE /a",
     "GET /_/list",
     "GET /_/head/a",
+    "GET /_/manifest/a",
+    "POST /_/sign/a",
     "GET /_/uploads",
     "GET /_/uploads/x",
     "POST /_/uploads",

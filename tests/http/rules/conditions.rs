@@ -86,7 +86,8 @@ pub async fn a_range_of_an_object_that_was_replaced_is_the_whole_new_one(site: &
         (EARLIER, false),
         (&format!("W/{etag}"), false),
     ] {
-        let ask = async |range| site.ask("GET /a", &[("range", range), ("if-range", if_range)]).await;
+        let ask =
+            async |range| site.ask("GET /a", &[("range", range), ("if-range", if_range)]).await;
         for range in ["bytes=1-2", "bytes=0-1,1-2"] {
             let answer = ask(range).await.is(if holds { 206 } else { 200 });
             assert!(holds || answer.bytes == b"hello", "{if_range}");

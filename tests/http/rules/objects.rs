@@ -119,8 +119,23 @@ pub async fn keys_are_what_paths_decode_to(site: &Site) {
 pub async fn no_path_leads_out(site: &Site) {
     site.put("/b", &[], b"content").await;
     for path in [
-        "/%00", "/a%00b", "/a%0Ab", "/a%0d%0ab", "/%7F", "/%FF", "/a%", "/a%2", "/a%zz", "/..",
-        "/.", "/a/../b", "/a/./b", "/%2e%2e/b", "/a/%2e%2E/b", "/a%2f..%2fb", "/%2e",
+        "/%00",
+        "/a%00b",
+        "/a%0Ab",
+        "/a%0d%0ab",
+        "/%7F",
+        "/%FF",
+        "/a%",
+        "/a%2",
+        "/a%zz",
+        "/..",
+        "/.",
+        "/a/../b",
+        "/a/./b",
+        "/%2e%2e/b",
+        "/a/%2e%2E/b",
+        "/a%2f..%2fb",
+        "/%2e",
     ] {
         for method in ["GET", "PUT", "DELETE"] {
             let answer = site.ask(&format!("{method} {path}"), &[]).await;
@@ -170,4 +185,20 @@ pub async fn what_describes_an_object_is_bounded(site: &Site) {
     assert_eq!(site.content("/a").await, None);
     site.put("/a", &headers[..64], b"content").await;
     assert_eq!(site.ask("GET /a", &[]).await.is(200).header("x-meta-63"), "1");
+}
+
+/// Else a page that somebody stored could do in this server's origin whatever its page can.
+pub async fn a_stored_page_is_kept_from_the_origin(site: &Site) {
+    site.put("/page", &[("content-type", "text/html")], b"<script>").await;
+    site.put("/film", &[("content-type", "video/mp4")], b"film").await;
+    for (line, headers) in
+        [("GET /page", &[][..]), ("HEAD /page", &[]), ("GET /page", &[("range", "bytes=0-1")])]
+    {
+        let answer = site.ask(line, headers).await;
+        assert_eq!(answer.header("content-security-policy"), "sandbox");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    let film = site.ask("GET /film", &[]).await.is(200);
+    assert_eq!(film.header("content-security-policy"), "", "browsers play none in it");
+    assert_eq!(film.header("x-content-type-options"), "nosniff");
 }

@@ -33,9 +33,7 @@ pub const BEARER: (&str, &str) = ("authorization", "Bearer 0123456789abcdef");
 /// The time at which every bed begins, in seconds since the Unix epoch.
 pub const BEGIN: u64 = 1_790_000_000;
 
-/// That time as HTTP writes it, a second earlier, and a minute later.
-pub const BEGIN_DATE: &str = "Mon, 21 Sep 2026 14:13:20 GMT";
-pub const SECOND_EARLIER: &str = "Mon, 21 Sep 2026 14:13:19 GMT";
+/// A minute after that, as HTTP writes it.
 pub const MINUTE_LATER: &str = "Mon, 21 Sep 2026 14:14:20 GMT";
 
 /// A kv in a map that fails on demand.

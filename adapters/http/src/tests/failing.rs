@@ -92,26 +92,6 @@ fn a_platform_that_refuses_is_403_and_507_when_it_is_full() {
 }
 
 #[test]
-fn every_error_is_a_problem_that_no_cache_keeps() {
-    let bed = Bed::open();
-    for (line, status, title) in [
-        ("GET /missing", 404, "Not Found"),
-        ("POST /a", 405, "Method Not Allowed"),
-        ("GET /%00", 400, "Bad Request"),
-        ("GET /_/nothing", 404, "Not Found"),
-    ] {
-        let answer = bed.ask(line, &[]);
-        let problem = answer.json();
-        assert_eq!(answer.status, status, "{line}");
-        assert_eq!(answer.header("content-type"), "application/problem+json");
-        assert_eq!(answer.header("cache-control"), "no-store");
-        assert_eq!(problem["status"], status);
-        assert_eq!(problem["title"], title);
-        assert!(problem["detail"].is_string() && problem["error"].is_string());
-    }
-}
-
-#[test]
 fn only_the_operator_is_told_of_the_platform() {
     let bed = Bed::set(&[("TOKEN", TOKEN), ("PUBLIC_READ", "1")]);
     bed.store_with("a", &[]);
