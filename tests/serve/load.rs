@@ -82,9 +82,9 @@ async fn everybody_gets_what_is_theirs() {
 async fn one_of_many_writers_of_an_object_has_written_it() {
     let server = small();
     let client = Arc::new(client(&server, Protocol::Http1));
-    let small = |number| Sending::from(content(number).slice(..300_000));
-    at_once(&client, 50, async move |client: Arc<Client>, number| {
-        let answer = client.send("PUT /a", &[], small(number)).await;
+    at_once(&client, 50, async |client: Arc<Client>, number| {
+        let body = Sending::from(content(number).slice(..300_000));
+        let answer = client.send("PUT /a", &[], body).await;
         assert!([201, 204, 503].contains(&answer.status), "{}", answer.status);
         assert_eq!(answer.status == 503, !answer.header("retry-after").is_empty());
     })
@@ -95,7 +95,8 @@ async fn one_of_many_writers_of_an_object_has_written_it() {
     at_once(&client, 50, |client, number| {
         let created = created.clone();
         async move {
-            let answer = client.send("PUT /b", &[("if-none-match", "*")], small(number)).await;
+            let body = Sending::from(content(number).slice(..300_000));
+            let answer = client.send("PUT /b", &[("if-none-match", "*")], body).await;
             assert!([201, 412].contains(&answer.status), "{}", answer.status);
             created.fetch_add(usize::from(answer.status == 201), Relaxed);
         }
