@@ -10,17 +10,18 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use chunk_store::error::Error as StoreError;
 use chunk_store_http::refusal;
-use http::header::{HOST, RETRY_AFTER};
+use http::header::{EXPECT, HOST, RETRY_AFTER};
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use wasmtime_wasi_http::{Error as WasiError, WasiBody};
 
-use super::limits::QUEUE_TIMEOUT;
+use super::limits::{LINGER_BYTES_MAX, LINGER_TIMEOUT, QUEUE_TIMEOUT};
 use super::pool::{Busy, Pool};
 use super::traffic::{Traffic, Turn};
 use crate::error::Error;
@@ -61,10 +62,11 @@ impl Exchanges {
 
     async fn try_answer(
         &self,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
         turn: &Arc<Turn>,
         received: &Arc<AtomicU64>,
     ) -> Result<(Response<WasiBody>, Option<Held>), Response<WasiBody>> {
+        let mut request = Received::of(request, turn, received);
         *request.uri_mut() = target(&request)
             .map_err(|why| refused(refusal(StatusCode::BAD_REQUEST, "invalid-argument", why)))?;
         let permit = timeout(QUEUE_TIMEOUT, self.requests.clone().acquire_owned());
@@ -74,8 +76,6 @@ impl Exchanges {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
             return Err(refused(response));
         };
-        let request =
-            request.map(|body| Received { body, count: received.clone(), turn: turn.clone() });
         match self.pool.handle(request).await {
             Ok((response, busy)) => Ok((response, Some(Held { _permit: permit, _busy: busy }))),
             Err(Error::Store(StoreError::InvalidArgument(why))) => {
@@ -130,9 +130,43 @@ fn host<B>(request: &Request<B>) -> Result<Authority, &'static str> {
 
 /// A request's body on its way in.
 struct Received {
-    body: Incoming,
+    /// `None` once this is dropped.
+    body: Option<Incoming>,
     count: Arc<AtomicU64>,
     turn: Arc<Turn>,
+    /// Where what nobody read is taken in.
+    lingering: Option<Handle>,
+}
+
+impl Received {
+    fn of(request: Request<Incoming>, turn: &Arc<Turn>, count: &Arc<AtomicU64>) -> Request<Self> {
+        // In HTTP/2 a stream is ended without the others, and who expects to be asked for
+        // a body does not send it.
+        let sends_on =
+            request.version() < Version::HTTP_2 && !request.headers().contains_key(EXPECT);
+        request.map(|body| Self {
+            body: Some(body),
+            count: count.clone(),
+            turn: turn.clone(),
+            lingering: sends_on.then(Handle::current),
+        })
+    }
+}
+
+/// Takes in the rest of a body that nobody wants. To close the connection in place of that
+/// would be to reset it, and the client, still sending, might never read the answer.
+async fn drain(mut body: Incoming) {
+    let rest = async {
+        let mut left = LINGER_BYTES_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(fewer) => left = fewer,
+                None => break,
+            }
+        }
+    };
+    // Then it is closed all the same.
+    let _ = timeout(LINGER_TIMEOUT, rest).await;
 }
 
 impl Body for Received {
@@ -143,7 +177,8 @@ impl Body for Received {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let body = self.body.as_mut().expect("it is there until this is dropped");
+        let polled = Pin::new(body).poll_frame(cx);
         match &polled {
             Poll::Pending => self.turn.of_client(),
             Poll::Ready(frame) => {
@@ -159,17 +194,22 @@ impl Body for Received {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }
 
 impl Drop for Received {
     fn drop(&mut self) {
         self.turn.of_store();
+        if let (Some(body), Some(runtime)) = (self.body.take(), &self.lingering)
+            && !body.is_end_stream()
+        {
+            runtime.spawn(drain(body));
+        }
     }
 }
 

@@ -37,6 +37,13 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A client that neither sends of a body nor takes of an answer for so long is cut off.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Of a body that nobody reads, as its request is refused, so much is taken in and thrown
+/// away, so that the client comes to read the answer. Bytes.
+pub const LINGER_BYTES_MAX: usize = 64 << 20;
+
+/// That takes so long at most; then the connection is closed.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Pause after a connection could not be accepted.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
