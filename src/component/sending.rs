@@ -6,13 +6,11 @@
 
 use std::pin::pin;
 
-use bytes::Bytes;
 use futures::future::{Either, select};
 use wasip3::clocks::monotonic_clock;
 use wit_bindgen::{StreamResult, StreamWrite, StreamWriter};
 
 use super::{ImportedKv, WasiClock, store};
-use crate::budget::Share;
 use crate::error::Error;
 use crate::limits::{MEMORY_ASK_MS, STALLED_BYTES};
 use crate::object::ObjectInfo;
@@ -35,31 +33,16 @@ pub trait Outgoing {
 /// What comes next of a body.
 pub enum Next<E> {
     /// Bytes.
-    Piece {
-        /// At least one.
-        bytes: Bytes,
-        /// The memory they take, if it is counted.
-        share: Option<Share>,
-        /// Whether they may be put back.
-        again: bool,
-    },
+    Piece(Piece),
     /// There are no more.
     End(E),
-}
-
-impl<E> From<Piece> for Next<E> {
-    fn from(piece: Piece) -> Self {
-        let again = piece.may_be_put_back();
-        let (bytes, share) = piece.into_parts();
-        Self::Piece { bytes, share: Some(share), again }
-    }
 }
 
 impl Outgoing for Reader<ImportedKv, WasiClock> {
     type End = ();
 
     async fn next(&mut self) -> Result<Next<()>, Error> {
-        Ok(self.next().await.transpose()?.map_or(Next::End(()), Next::from))
+        Ok(self.next().await.transpose()?.map_or(Next::End(()), Next::Piece))
     }
 
     fn put_back(&mut self, bytes: u64) {
@@ -72,7 +55,7 @@ impl Outgoing for Follower<ImportedKv, WasiClock> {
 
     async fn next(&mut self) -> Result<Next<ObjectInfo>, Error> {
         Ok(match self.next().await? {
-            Followed::Piece(piece) => piece.into(),
+            Followed::Piece(piece) => Next::Piece(piece),
             Followed::Committed(info) => Next::End(info),
         })
     }
@@ -89,12 +72,14 @@ pub async fn send<O: Outgoing>(
     stream: &mut StreamWriter<u8>,
 ) -> Option<Result<O::End, Error>> {
     loop {
-        let (bytes, share, again) = match body.next().await {
-            Ok(Next::Piece { bytes, share, again }) => (bytes, share, again),
+        let piece = match body.next().await {
+            Ok(Next::Piece(piece)) => piece,
             Ok(Next::End(end)) => return Some(Ok(end)),
             Err(error) => return Some(Err(error)),
         };
-        let rest = send_piece(Vec::from(bytes), again, stream).await?;
+        let may_stall = piece.may_be_put_back();
+        let (bytes, share) = piece.into_parts();
+        let rest = send_piece(Vec::from(bytes), may_stall, stream).await?;
         // The share of the memory budget is held until the bytes are taken.
         drop(share);
         if rest.is_empty() {

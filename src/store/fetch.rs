@@ -19,21 +19,28 @@ use crate::manifest::{Manifest, Node};
 use crate::pacing::{self, ReadAhead};
 use crate::range::Span;
 
-/// Verified bytes of an object, with the share of the memory budget that they
-/// take. Drop it when they have been passed on.
+/// Bytes of a body, with the share of the memory budget that they take. Drop it when they
+/// have been passed on: that is the back-pressure. Those of an object are verified.
 #[derive(Debug)]
 pub struct Piece {
     /// The bytes, at least one.
     pub bytes: Bytes,
-    share: Share,
+    share: Option<Share>,
     /// Whether its reader can fetch it again.
     again: bool,
+}
+
+/// Bytes that no budget counts, such as what stands between the parts of a body.
+impl From<Bytes> for Piece {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, share: None, again: false }
+    }
 }
 
 impl Piece {
     /// Verified bytes that take this share.
     pub(super) fn new(bytes: Bytes, share: Share) -> Self {
-        Self { bytes, share, again: true }
+        Self { bytes, share: Some(share), again: true }
     }
 
     /// The same, but they came along with what is not read twice.
@@ -41,13 +48,13 @@ impl Piece {
         Self { again: false, ..Self::new(bytes, share) }
     }
 
-    /// Whether what is not passed on of it may be put back into its reader.
+    /// Whether what is not passed on of it may be put back into where it came from.
     pub fn may_be_put_back(&self) -> bool {
         self.again
     }
 
     /// The bytes, and what has to be dropped when they have been passed on.
-    pub fn into_parts(self) -> (Bytes, Share) {
+    pub fn into_parts(self) -> (Bytes, Option<Share>) {
         (self.bytes, self.share)
     }
 }

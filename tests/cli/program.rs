@@ -4,15 +4,11 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 use std::thread;
 
+use chunk_store_tests::program;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// The program, built from what is there now.
-static PROGRAM: LazyLock<PathBuf> =
-    LazyLock::new(|| chunk_store_tests::program::build(Path::new(env!("CARGO_TARGET_TMPDIR"))));
 
 /// An empty directory to run the program in; the store lies in `store` below it.
 pub struct Place {
@@ -59,15 +55,12 @@ impl Place {
         command
     }
 
-    /// The program without a store. Its cache of compiled code is the suites' own.
+    /// The program without a store.
     pub fn bare_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&*PROGRAM);
+        let mut command = program::command(Path::new(env!("CARGO_TARGET_TMPDIR")));
         command
             .args(arguments)
             .current_dir(self.directory.path())
-            .env_remove("CHUNK_STORE_KV")
-            .env_remove("CHUNK_STORE_NAMESPACE")
-            .env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -125,10 +125,14 @@ fn digest_of(path: &Path) -> String {
     format!("blake3:{}", hasher.finalize())
 }
 
+/// What a URL says behind the server's address.
+fn path_of(url: &str) -> &str {
+    &url[url.find("/_/uploads/").unwrap()..]
+}
+
 /// Where an upload stands, as the server says.
 fn offset(server: &Server, url: &str) -> u64 {
-    let target = &url[url.find("/_/uploads/").unwrap()..];
-    let told: Value = serde_json::from_slice(&curl(server, &[], target)).unwrap();
+    let told: Value = serde_json::from_slice(&curl(server, &[], path_of(url))).unwrap();
     told["offset"].as_u64().unwrap()
 }
 
@@ -158,7 +162,7 @@ fn an_interrupted_upload_of_300_mb_goes_on() {
     assert!(offset(&server, &url) >= kept, "what was acknowledged is there");
     assert_eq!(second.done(), url);
     assert_stored(&server, size, &digest);
-    let log = server.accesses("PATCH", &url[url.find("/_/").unwrap()..], 2);
+    let log = server.accesses("PATCH", path_of(&url), 2);
     let received: u64 = log.iter().map(|line| line["received"].as_u64().unwrap_or(0)).sum();
     assert!(received < size, "only the rest was sent again: {log:?}");
 }
@@ -181,7 +185,7 @@ fn the_length_comes_with_the_last_bytes() {
     let options = json!({ "uploadLengthDeferred": true, "chunkSize": 2 * MB });
     let url = Client::start(&server, json!({ "stream": true }), options).done();
     assert_stored(&server, 5 * MB, &digest);
-    let parts = server.accesses("PATCH", &url[url.find("/_/").unwrap()..], 2).len();
+    let parts = server.accesses("PATCH", path_of(&url), 2).len();
     assert!(parts >= 3, "{parts} parts of at most 2 MB");
 }
 
@@ -193,8 +197,7 @@ fn an_upload_that_is_not_wanted_any_more_is_given_up() {
     let mut client = Client::start(&server, told, json!({ "chunkSize": 2 * MB }));
     let url = client.until(|line| line.get("url").is_some())["url"].as_str().unwrap().to_string();
     client.aborted();
-    let path = &url[url.find("/_/").unwrap()..];
-    assert_eq!(server.accesses("DELETE", path, 1)[0]["status"], 204);
+    assert_eq!(server.accesses("DELETE", path_of(&url), 1)[0]["status"], 204);
     let uploads: Value = serde_json::from_slice(&curl(&server, &[], "/_/uploads")).unwrap();
     assert_eq!(uploads["uploads"], json!([]));
 }

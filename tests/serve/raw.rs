@@ -9,6 +9,11 @@ use chunk_store_tests::serving::Server;
 /// An answer comes within this, or something hangs.
 const ANSWER: Duration = Duration::from_secs(40);
 
+/// The head `LINE HTTP/1.1` with these header lines.
+pub fn request(line: &str, headers: &str) -> String {
+    format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
+}
+
 /// A connection.
 pub struct Raw {
     stream: TcpStream,

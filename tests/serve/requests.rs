@@ -5,15 +5,10 @@ use chunk_store_tests::http::Protocol;
 use chunk_store_tests::random::{Random, bytes};
 use chunk_store_tests::serving::Server;
 
-use crate::raw::{Raw, RawAnswer, status_of};
+use crate::raw::{Raw, RawAnswer, request, status_of};
 use crate::{client, server};
 
 const TOKEN: &str = "token-of-the-requests-tests";
-
-/// `LINE HTTP/1.1` with these header lines.
-fn request(line: &str, headers: &str) -> String {
-    format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
-}
 
 #[track_caller]
 fn assert_serves(server: &Server) {

@@ -10,7 +10,7 @@ use chunk_store_host::serve::limits::HEAD_TIMEOUT;
 use chunk_store_tests::random::bytes;
 use chunk_store_tests::serving::Server;
 
-use crate::raw::Raw;
+use crate::raw::{Raw, request};
 use crate::server;
 
 const IDLE: usize = 1000;
@@ -18,10 +18,6 @@ const SLOW: usize = 8;
 
 /// Somebody else's request takes no longer than this while they are there.
 const QUICK: Duration = Duration::from_secs(2);
-
-fn request(line: &str, headers: &str) -> String {
-    format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
-}
 
 /// Sends a head byte by byte, one a second, until the server has had enough; gives when.
 fn drip(server: &Server) -> Duration {

@@ -1,7 +1,7 @@
 //! What `serve` refuses to start with, and what its options do.
 
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use chunk_store_tests::http::Protocol;
 use chunk_store_tests::program;
@@ -13,15 +13,7 @@ const TOKEN: &str = "token-of-the-starting-tests";
 /// Runs the program with these arguments, on an empty directory.
 fn run(arguments: &[&str]) -> Output {
     let directory = chunk_store_tests::scratch();
-    Command::new(program::build(tmp()))
-        .args(arguments)
-        .current_dir(directory.path())
-        .env_remove("CHUNK_STORE_KV")
-        .env_remove("CHUNK_STORE_NAMESPACE")
-        .env_remove("CHUNK_STORE_HTTP_TOKEN")
-        .env("XDG_CACHE_HOME", tmp().join("cache"))
-        .output()
-        .unwrap()
+    program::command(tmp()).args(arguments).current_dir(directory.path()).output().unwrap()
 }
 
 /// Asserts that it does not start, and says this in one line.

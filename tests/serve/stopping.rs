@@ -8,14 +8,10 @@ use chunk_store_tests::http::Protocol;
 use chunk_store_tests::random::bytes;
 use chunk_store_tests::serving::Server;
 
-use crate::raw::Raw;
+use crate::raw::{Raw, request};
 use crate::{client, server, tmp};
 
 const SOON: Duration = Duration::from_secs(10);
-
-fn request(line: &str, headers: &str) -> String {
-    format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
-}
 
 /// Stores an object that no socket's buffers hold; gives its content.
 fn store_large(server: &Server) -> Vec<u8> {

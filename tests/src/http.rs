@@ -104,9 +104,7 @@ impl Client {
         match self.protocol {
             Protocol::Http1 => {
                 let mut connection = self.connection().await;
-                let sent = connection.send_request(request).await;
-                let answer = taken(sent.map_err(|error| told(&error))?).await;
-                answer.check(method);
+                let answer = taken(connection.send_request(request).await, method).await?;
                 // Of a body that was not wanted something may still be on its way.
                 if answer.broken.is_none() && (empty || answer.status < 300) {
                     self.idle.lock().unwrap().push(connection);
@@ -114,12 +112,15 @@ impl Client {
                 Ok(answer)
             }
             Protocol::Http2 => {
-                let sent = self.multiplexed().await.send_request(request).await;
-                let answer = taken(sent.map_err(|error| told(&error))?).await;
-                answer.check(method);
-                Ok(answer)
+                taken(self.multiplexed().await.send_request(request).await, method).await
             }
         }
+    }
+
+    async fn connect(&self) -> TokioIo<TcpStream> {
+        let stream = TcpStream::connect(&self.authority).await.expect("the server is there");
+        stream.set_nodelay(true).expect("a socket");
+        TokioIo::new(stream)
     }
 
     async fn connection(&self) -> http1::SendRequest<Sending> {
@@ -129,10 +130,8 @@ impl Client {
                 return idle;
             }
         }
-        let stream = TcpStream::connect(&self.authority).await.expect("the server is there");
-        stream.set_nodelay(true).expect("a socket");
         let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.expect("a connection");
+            http1::handshake(self.connect().await).await.expect("a connection");
         tokio::spawn(connection);
         sender
     }
@@ -141,9 +140,7 @@ impl Client {
         if let Some(open) = self.shared.lock().unwrap().as_ref().filter(|open| !open.is_closed()) {
             return open.clone();
         }
-        let stream = TcpStream::connect(&self.authority).await.expect("the server is there");
-        stream.set_nodelay(true).expect("a socket");
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), self.connect().await)
             .await
             .expect("a connection");
         tokio::spawn(connection);
@@ -160,8 +157,12 @@ fn told(error: &dyn std::error::Error) -> String {
     }
 }
 
-async fn taken(response: Response<Incoming>) -> Answer {
-    let (head, mut body) = response.into_parts();
+/// Takes the answer to a request of this method in, as far as it comes.
+async fn taken(
+    response: hyper::Result<Response<Incoming>>,
+    method: &str,
+) -> Result<Answer, String> {
+    let (head, mut body) = response.map_err(|error| told(&error))?.into_parts();
     let mut bytes = Vec::new();
     let mut broken = None;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
@@ -173,7 +174,9 @@ async fn taken(response: Response<Incoming>) -> Answer {
             }
         }
     }
-    Answer { status: head.status.as_u16(), headers: head.headers, bytes, broken }
+    let answer = Answer { status: head.status.as_u16(), headers: head.headers, bytes, broken };
+    answer.check(method);
+    Ok(answer)
 }
 
 /// What came back.

@@ -1,11 +1,35 @@
-//! The program `chunk-store`, for suites that run it.
+//! The program `chunk-store`, for suites that run it. `tmp` is a suite's
+//! `CARGO_TARGET_TMPDIR`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-/// Builds the program from what is there now; gives its path. `tmp` is the suite's
-/// `CARGO_TARGET_TMPDIR`.
-pub fn build(tmp: &Path) -> PathBuf {
+/// The program, [apart](isolate) from the environment of the tests.
+pub fn command(tmp: &Path) -> Command {
+    let mut command = Command::new(path(tmp));
+    isolate(&mut command, tmp);
+    command
+}
+
+/// The program's path. It is built once for all tests of a suite.
+pub fn path(tmp: &Path) -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| build(tmp))
+}
+
+/// Takes from a command what the program would look at in the environment. The cache of
+/// compiled code is the suites' own.
+pub fn isolate(command: &mut Command, tmp: &Path) {
+    command
+        .env_remove("CHUNK_STORE_KV")
+        .env_remove("CHUNK_STORE_NAMESPACE")
+        .env_remove("CHUNK_STORE_HTTP_TOKEN")
+        .env("XDG_CACHE_HOME", tmp.join("cache"));
+}
+
+/// Builds the program from what is there now; gives its path.
+fn build(tmp: &Path) -> PathBuf {
     let target = tmp.parent().expect("target/tmp");
     let mut cargo = Command::new(env!("CARGO"));
     // What cargo says of the suite would be new to build scripts that look at it, and

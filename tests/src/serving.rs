@@ -5,11 +5,12 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::program;
 
 /// A server says where it listens within this, or the machine is broken.
 const START: Duration = Duration::from_secs(60);
@@ -21,7 +22,6 @@ const UNTIL_INPUT_ENDS: &str = r#""$@" </dev/null & read -r end; kill "$!""#;
 /// A server. It is killed when this is dropped, and its store removed.
 pub struct Server {
     directory: TempDir,
-    program: PathBuf,
     arguments: Vec<String>,
     address: SocketAddr,
     process: Child,
@@ -44,20 +44,19 @@ impl Server {
     fn try_start(tmp: &Path, arguments: &[&str], shared: bool) -> Result<Self, String> {
         let directory = crate::scratch();
         let arguments: Vec<String> = arguments.iter().map(|word| word.to_string()).collect();
-        let program = program(tmp);
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut command = match shared {
-            false => Command::new(&program),
+            false => program::command(tmp),
             true => {
                 let mut command = Command::new("sh");
-                command.args(["-c", UNTIL_INPUT_ENDS, "sh"]).arg(&program);
+                command.args(["-c", UNTIL_INPUT_ENDS, "sh"]).arg(program::path(tmp));
+                program::isolate(&mut command, tmp);
                 command
             }
         };
-        let (mut process, address) =
-            start(&mut command, directory.path(), &arguments, listen, tmp)?;
+        let (mut process, address) = start(&mut command, directory.path(), &arguments, listen)?;
         let input = process.stdin.take();
-        Ok(Self { directory, program, arguments, address, process, _input: input })
+        Ok(Self { directory, arguments, address, process, _input: input })
     }
 
     /// Kills it, as a crash would.
@@ -68,9 +67,9 @@ impl Server {
 
     /// Starts it again after [`Server::kill`], on the same address and store.
     pub fn restart(&mut self, tmp: &Path) {
-        let mut command = Command::new(&self.program);
+        let mut command = program::command(tmp);
         let (process, address) =
-            start(&mut command, self.directory.path(), &self.arguments, self.address, tmp)
+            start(&mut command, self.directory.path(), &self.arguments, self.address)
                 .unwrap_or_else(|log| panic!("{log}"));
         assert_eq!(address, self.address);
         self.process = process;
@@ -166,20 +165,12 @@ impl Drop for Server {
     }
 }
 
-/// The program, built once for all tests of a suite.
-fn program(tmp: &Path) -> PathBuf {
-    static PROGRAM: LazyLock<Mutex<Option<PathBuf>>> = LazyLock::new(Mutex::default);
-    let mut program = PROGRAM.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    program.get_or_insert_with(|| crate::program::build(tmp)).clone()
-}
-
 /// Starts it; gives its address, or what it logged in place of that.
 fn start(
     command: &mut Command,
     directory: &Path,
     arguments: &[String],
     listen: SocketAddr,
-    tmp: &Path,
 ) -> Result<(Child, SocketAddr), String> {
     let log_path = directory.join("log");
     let log = File::options().create(true).append(true).open(&log_path).expect("a log file");
@@ -188,11 +179,6 @@ fn start(
         .arg(listen.to_string())
         .args(arguments)
         .current_dir(directory)
-        .env_remove("CHUNK_STORE_KV")
-        .env_remove("CHUNK_STORE_NAMESPACE")
-        .env_remove("CHUNK_STORE_HTTP_TOKEN")
-        // The cache of compiled code is the suites' own.
-        .env("XDG_CACHE_HOME", tmp.join("cache"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)

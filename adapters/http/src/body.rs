@@ -3,46 +3,9 @@
 use std::fmt;
 
 use bytes::Bytes;
-use chunk_store::budget::Share;
 use chunk_store::error::Error;
-use chunk_store::store::get;
+pub use chunk_store::store::get::Piece;
 use futures::future::{LocalBoxFuture, ready};
-
-/// Bytes of a body, with the share of the memory budget that they take. Drop it when
-/// they have been passed on: that is the back-pressure.
-#[derive(Debug)]
-pub struct Piece {
-    /// The bytes, at least one.
-    pub bytes: Bytes,
-    share: Option<Share>,
-    again: bool,
-}
-
-impl Piece {
-    /// The bytes, and what has to be dropped when they have been passed on.
-    pub fn into_parts(self) -> (Bytes, Option<Share>) {
-        (self.bytes, self.share)
-    }
-
-    /// Whether what is not passed on of it may be put back into its [`Body`].
-    pub fn may_be_put_back(&self) -> bool {
-        self.again
-    }
-}
-
-impl From<get::Piece> for Piece {
-    fn from(piece: get::Piece) -> Self {
-        let again = piece.may_be_put_back();
-        let (bytes, share) = piece.into_parts();
-        Self { bytes, share: Some(share), again }
-    }
-}
-
-impl From<Bytes> for Piece {
-    fn from(bytes: Bytes) -> Self {
-        Self { bytes, share: None, again: false }
-    }
-}
 
 /// Where the pieces of a body come from.
 pub(crate) trait Pieces {

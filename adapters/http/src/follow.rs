@@ -36,7 +36,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Pieces for OfUpload<K, C> {
     fn next(&mut self) -> LocalBoxFuture<'_, Option<Result<Piece, Error>>> {
         Box::pin(async {
             match self.0.next().await {
-                Ok(Followed::Piece(piece)) => Some(Ok(piece.into())),
+                Ok(Followed::Piece(piece)) => Some(Ok(piece)),
                 Ok(Followed::Committed(_)) => None,
                 Err(error) => Some(Err(error)),
             }

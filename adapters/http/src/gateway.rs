@@ -194,10 +194,8 @@ pub(crate) fn no_content() -> Response<Body> {
 /// 200 with JSON, which caches do not keep.
 pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
     let bytes = Bytes::from(serde_json::to_vec(value).expect("plain data"));
-    let length = bytes.len() as u64;
     let mut response = Response::new(Body::whole(bytes));
     response.headers_mut().typed_insert(ContentType::json());
-    response.headers_mut().typed_insert(ContentLength(length));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -267,7 +267,7 @@ async fn body<K: Kv + 'static, C: Clock + 'static>(
     mut reader: Reader<K, C>,
     part: Span,
 ) -> Result<Body, Error> {
-    let first = reader.next().await.transpose()?.map(Piece::from);
+    let first = reader.next().await.transpose()?;
     Ok(Body::new(Some(part.len()), OfObject { first, reader }))
 }
 
@@ -281,7 +281,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Pieces for OfObject<K, C> {
         Box::pin(async {
             match self.first.take() {
                 Some(first) => Some(Ok(first)),
-                None => self.reader.next().await.map(|piece| piece.map(Piece::from)),
+                None => self.reader.next().await,
             }
         })
     }

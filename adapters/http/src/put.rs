@@ -6,7 +6,6 @@ use chunk_store::error::Error;
 use chunk_store::kv::Kv;
 use chunk_store::limits::CHUNK_BYTES_USUAL;
 use chunk_store::object::{ObjectInfo, Precondition, PutOptions};
-use headers::{ContentLength, HeaderMapExt};
 use http::header::{CONTENT_RANGE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, Response, StatusCode};
 
@@ -117,7 +116,6 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
 pub(crate) fn created() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::CREATED;
-    response.headers_mut().typed_insert(ContentLength(0));
     response
 }
 

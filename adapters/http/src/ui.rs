@@ -6,7 +6,7 @@
 //! see [`SANDBOX`](crate::representation::SANDBOX) for why they cannot act in it.
 
 use bytes::Bytes;
-use headers::{ContentLength, ETag, HeaderMapExt, IfNoneMatch};
+use headers::{ETag, HeaderMapExt, IfNoneMatch};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -82,8 +82,6 @@ pub(crate) fn serve(call: Call<'_>) -> Result<Response<Body>, Problem> {
     };
     if unchanged {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        response.headers_mut().typed_insert(ContentLength(asset.bytes.len() as u64));
     }
     let headers = response.headers_mut();
     headers.typed_insert(etag);
@@ -106,6 +104,5 @@ fn moved() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     response.headers_mut().insert(LOCATION, HeaderValue::from_static("../ui"));
-    response.headers_mut().typed_insert(ContentLength(0));
     response
 }

@@ -28,7 +28,6 @@ use chunk_store::clock::Clock;
 use chunk_store::error::Error;
 use chunk_store::kv::Kv;
 use chunk_store::object::UploadStatus;
-use headers::{ContentLength, HeaderMapExt};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Response};
 use serde::Serialize;
@@ -96,7 +95,6 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.typed_insert(ContentLength(0));
         protocol::tell_standing(&status, headers);
         match length_of(&status) {
             Some(length) => put_text(headers, protocol::UPLOAD_LENGTH, &length.to_string()),

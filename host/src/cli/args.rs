@@ -373,9 +373,14 @@ pub fn parse_seconds(text: &str, examples: &str, too_long: &str) -> Result<u32, 
 }
 
 fn parse_size(text: &str) -> Result<u32, String> {
-    let size: ByteSize =
-        text.parse().map_err(|_| "give a size like 65536, 256KiB or 4MiB".to_string())?;
-    u32::try_from(size.as_u64()).map_err(|_| "give at most 4GiB".to_string())
+    let bytes = parse_bytes(text, "65536, 256KiB or 4MiB")?;
+    u32::try_from(bytes).map_err(|_| "give at most 4GiB".to_string())
+}
+
+/// A size in bytes.
+pub fn parse_bytes(text: &str, examples: &str) -> Result<u64, String> {
+    let size: ByteSize = text.parse().map_err(|_| format!("give a size like {examples}"))?;
+    Ok(size.as_u64())
 }
 
 #[cfg(test)]

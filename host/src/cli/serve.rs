@@ -7,13 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytesize::ByteSize;
 use chunk_store_host::kv::Backend;
 use chunk_store_host::serve::{BindError, Options, Server, limits};
 use chunk_store_http::{Token, sign};
 use serde_json::json;
 
-use super::args::parse_seconds;
+use super::args::{parse_bytes, parse_seconds};
 use super::failure::Failure;
 use super::interruption;
 use super::output::Output;
@@ -106,8 +105,7 @@ fn parse_every(text: &str) -> Result<u32, String> {
 }
 
 fn parse_memory(text: &str) -> Result<u64, String> {
-    let size: ByteSize = text.parse().map_err(|_| "give a size like 128MiB".to_string())?;
-    Ok(size.as_u64())
+    parse_bytes(text, "128MiB")
 }
 
 fn parse_grace(text: &str) -> Result<u32, String> {

@@ -51,14 +51,7 @@ impl Outgoing for Body {
     type End = ();
 
     async fn next(&mut self) -> Result<Next<()>, Error> {
-        Ok(match self.next().await.transpose()? {
-            None => Next::End(()),
-            Some(piece) => {
-                let again = piece.may_be_put_back();
-                let (bytes, share) = piece.into_parts();
-                Next::Piece { bytes, share, again }
-            }
-        })
+        Ok(self.next().await.transpose()?.map_or(Next::End(()), Next::Piece))
     }
 
     fn put_back(&mut self, bytes: u64) {
