@@ -15,11 +15,14 @@
 //! letters beyond ASCII and their case included, stands as it is in the key. A
 //! file whose name no key has is none of ours: readers ignore it.
 
+/// Where values are, below the store's directory.
+pub const DATA: &str = "data";
+
 /// Longest name without its suffix, in bytes; file systems take 255.
-pub(super) const NAME_BYTES_MAX: usize = 240;
+const NAME_BYTES_MAX: usize = 240;
 
 /// The path of a key's value below `data/`.
-pub(super) fn value_path(key: &str) -> String {
+pub fn value_path(key: &str) -> String {
     let mut path = String::with_capacity(key.len() + 16);
     let (directories, leaf) = match key.rfind('/') {
         Some(slash) => key.split_at(slash + 1),
@@ -36,7 +39,7 @@ pub(super) fn value_path(key: &str) -> String {
 
 /// The deepest directory that holds every key with the prefix, as its path below
 /// `data/` (empty for that one itself) and as what all keys in it begin with.
-pub(super) fn directory_path(prefix: &str) -> (String, &str) {
+pub fn directory_path(prefix: &str) -> (String, &str) {
     let known = &prefix[..prefix.rfind('/').map_or(0, |slash| slash + 1)];
     let mut path = String::new();
     push_directories(&mut path, known);
@@ -75,7 +78,7 @@ fn push_component(path: &mut String, component: &str) {
 
 /// What a name in a directory stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Name {
+pub enum Name {
     /// A value: what its key has after the directory's part.
     Value(String),
     /// A directory: what the keys in it have next.
@@ -84,7 +87,7 @@ pub(super) enum Name {
 
 /// What a name stands for; `None` if it cannot be read. That it can does not
 /// make it the name of a key: [`value_path`] of the whole key does.
-pub(super) fn decode(name: &str) -> Option<Name> {
+pub fn decode(name: &str) -> Option<Name> {
     if name == "%-" {
         return Some(Name::Value(String::new()));
     }
