@@ -6,24 +6,28 @@
 //! same condition would then not hold against our own value. Only whoever reads
 //! back can tell, so the failure goes to the caller as [`Failure::Ambiguous`].
 
-use std::cell::Cell;
-use std::future::Future;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use futures::future::{Either, select};
 
+use crate::ask::Asked;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::kv::{Condition, Entry, KeyPage, Kv, KvError, KvLimits, Outcome, SetOptions};
-use crate::limits::{Attempts, HINT_ATTEMPTS, KV_ATTEMPTS};
+use crate::limits::{Attempts, HINT_ATTEMPTS, KV_ATTEMPTS, TURN_MS_MAX};
+use crate::metrics::Metrics;
+use crate::metrics::families::KV_RETRIES;
+use crate::pacing::Pacing;
 use crate::range::Span;
 
 /// A kv and a clock, and the rules for using one by the other.
 #[derive(Debug)]
 pub struct Patient<K, C> {
-    kv: K,
-    clock: C,
+    kv: Asked<K, C>,
 }
 
 /// Why a conditional write did not succeed.
@@ -37,8 +41,11 @@ pub enum Failure {
 
 impl<K: Kv, C: Clock> Patient<K, C> {
     /// Uses `kv` by `clock`.
-    pub fn new(kv: K, clock: C) -> Self {
-        Self { kv, clock }
+    pub fn new(kv: K, clock: C) -> Self
+    where
+        C: 'static,
+    {
+        Self { kv: Asked::new(kv, clock) }
     }
 
     /// What the platform can hold and do.
@@ -48,7 +55,31 @@ impl<K: Kv, C: Clock> Patient<K, C> {
 
     /// The clock.
     pub fn clock(&self) -> &C {
-        &self.clock
+        self.kv.clock()
+    }
+
+    /// What it has done.
+    pub fn metrics(&self) -> &Metrics {
+        self.kv.metrics()
+    }
+
+    /// What its answers have told of kv.
+    pub fn pacing(&self) -> &Rc<RefCell<Pacing>> {
+        self.kv.pacing()
+    }
+
+    /// Waits for the turn of a call, where kv has refused some: see
+    /// [`rate`](crate::pacing::rate).
+    async fn turn(&self) {
+        let began = self.clock().monotonic_ns();
+        while self.elapsed_ms(began) < TURN_MS_MAX {
+            let now_ns = self.clock().monotonic_ns();
+            let wait_ns = self.pacing().borrow_mut().rate.turn(now_ns);
+            if wait_ns == 0 {
+                return;
+            }
+            self.clock().sleep_ms(wait_ns.div_ceil(1_000_000)).await;
+        }
     }
 
     /// Reads a value, or part of it.
@@ -134,16 +165,17 @@ impl<K: Kv, C: Clock> Patient<K, C> {
 
     /// Waits as after failure number `failures`.
     pub async fn back_off(&self, failures: u32) {
-        self.clock.sleep_ms(KV_ATTEMPTS.backoff_ms(failures, self.clock.random())).await;
+        self.clock().sleep_ms(KV_ATTEMPTS.backoff_ms(failures, self.clock().random())).await;
     }
 
     async fn retry<T, F>(&self, bounds: &Attempts, operation: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, KvError>>,
     {
-        let began = self.clock.monotonic_ns();
+        let began = self.clock().monotonic_ns();
         let mut failures = 0;
         loop {
+            self.turn().await;
             let error = match self.in_time(bounds, operation()).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
@@ -156,13 +188,14 @@ impl<K: Kv, C: Clock> Patient<K, C> {
                     if failures >= bounds.attempts_max {
                         return Err(error.into());
                     }
-                    bounds.backoff_ms(failures, self.clock.random())
+                    bounds.backoff_ms(failures, self.clock().random())
                 }
             };
             if self.elapsed_ms(began).saturating_add(wait_ms) >= bounds.total_ms {
                 return Err(error.into());
             }
-            self.clock.sleep_ms(wait_ms).await;
+            self.clock().sleep_ms(wait_ms).await;
+            self.count_retry(&error);
         }
     }
 
@@ -170,19 +203,30 @@ impl<K: Kv, C: Clock> Patient<K, C> {
     where
         F: Future<Output = Result<T, KvError>>,
     {
-        let began = self.clock.monotonic_ns();
+        let began = self.clock().monotonic_ns();
         loop {
+            self.turn().await;
             match self.in_time(&KV_ATTEMPTS, operation()).await {
                 Ok(value) => return Ok(value),
                 Err(KvError::Unavailable(why)) => return Err(Failure::Ambiguous(why)),
-                Err(KvError::Throttled(ms))
+                Err(error @ KvError::Throttled(ms))
                     if self.elapsed_ms(began).saturating_add(ms) < KV_ATTEMPTS.total_ms =>
                 {
-                    self.clock.sleep_ms(ms).await;
+                    self.clock().sleep_ms(ms).await;
+                    self.count_retry(&error);
                 }
                 Err(error) => return Err(Failure::Definite(error.into())),
             }
         }
+    }
+
+    fn count_retry(&self, after: &KvError) {
+        let reason = match after {
+            KvError::Throttled(_) => "throttled",
+            KvError::Unavailable(_) | KvError::Rejected(_) => "unavailable",
+        };
+        self.metrics().add(&KV_RETRIES, [reason, ""], 1);
+        self.metrics().note(|it| it.kv_retries += 1);
     }
 
     async fn in_time<T>(
@@ -190,17 +234,24 @@ impl<K: Kv, C: Clock> Patient<K, C> {
         bounds: &Attempts,
         operation: impl Future<Output = Result<T, KvError>>,
     ) -> Result<T, KvError> {
+        let mut operation = pin!(Some(operation));
+        let answer = poll_fn(|cx| match operation.as_mut().as_pin_mut() {
+            Some(operation) => operation.poll(cx),
+            None => unreachable!("it is dropped after this"),
+        });
         // The operation is polled first: one that is done at once costs no timer.
-        match select(pin!(operation), pin!(self.clock.sleep_ms(bounds.timeout_ms))).await {
-            Either::Left((result, _)) => result,
-            Either::Right(((), _)) => Err(KvError::Unavailable(format!(
-                "the store below did not answer within {} s",
-                bounds.timeout_ms / 1000
-            ))),
+        match select(answer, pin!(self.clock().sleep_ms(bounds.timeout_ms))).await {
+            Either::Left((result, _)) => return result,
+            Either::Right(_) => {}
         }
+        self.metrics().dropping_as("timeout", || operation.set(None));
+        Err(KvError::Unavailable(format!(
+            "the store below did not answer within {} s",
+            bounds.timeout_ms / 1000
+        )))
     }
 
     fn elapsed_ms(&self, began: u64) -> u64 {
-        self.clock.monotonic_ns().saturating_sub(began) / 1_000_000
+        self.clock().monotonic_ns().saturating_sub(began) / 1_000_000
     }
 }

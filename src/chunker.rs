@@ -47,6 +47,13 @@ impl Chunker {
         self.plan.chunk_bytes(self.offset)
     }
 
+    /// See [`Plan::suit`]; the chunk being filled stays as it is.
+    pub fn suit(&mut self, at_once: Option<u32>) {
+        if self.buffer.is_empty() {
+            self.plan.suit(at_once);
+        }
+    }
+
     /// Lends the chunk being filled out, to be read into: its spare capacity is what
     /// the chunk lacks, or `bytes_max` if the body is known to end before that (at
     /// least one byte). It has to come back through [`Chunker::fill`].

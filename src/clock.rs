@@ -8,6 +8,11 @@ pub trait Clock {
     /// Wall-clock time, in milliseconds since the Unix epoch.
     fn wall_ms(&self) -> u64;
 
+    /// The same in nanoseconds, as precisely as it is known.
+    fn wall_ns(&self) -> u64 {
+        self.wall_ms().saturating_mul(1_000_000)
+    }
+
     /// A clock that never goes back, in nanoseconds since some fixed moment.
     fn monotonic_ns(&self) -> u64;
 

@@ -6,22 +6,18 @@ pub mod sending;
 mod set;
 mod uploads;
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use wasip3::clocks::{monotonic_clock, system_clock};
-use wasip3::random::random;
 use wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter};
 
-use self::bindings::exports::streaming::chunk_store::{maintenance, objects, sweeping};
+use self::bindings::exports::streaming::chunk_store::{maintenance, metrics, objects, sweeping};
 use self::bindings::streaming::chunk_store::{kv as imported, types};
 use self::sending::Outgoing;
 use crate::body::Source;
-use crate::clock::Clock;
 use crate::error::Error;
 use crate::kv::{Condition, Entry, KeyPage, Kv, KvError, KvLimits, Outcome, SetOptions};
 use crate::range::Span;
 use crate::store::Store;
+use crate::wasi::WasiClock;
 
 // What the macro writes is not ours to lint.
 #[allow(missing_docs, clippy::all)]
@@ -111,6 +107,16 @@ impl sweeping::Guest for Component {
     }
 }
 
+impl metrics::Guest for Component {
+    fn read() -> metrics::Snapshot {
+        store().metrics().into()
+    }
+
+    fn take_ended() -> metrics::EndedOperations {
+        store().take_ended().into()
+    }
+}
+
 /// Sends a body to its reader, then says how it ended.
 async fn send<O: Outgoing, E: From<O::End>>(
     mut body: O,
@@ -183,30 +189,5 @@ impl Kv for ImportedKv {
     ) -> Result<KeyPage, KvError> {
         let cursor = cursor.map(str::to_string);
         Ok(imported::list_keys(prefix.to_string(), cursor, limit).await?.into())
-    }
-}
-
-/// WASI's clocks and random source.
-#[derive(Debug)]
-pub struct WasiClock;
-
-impl Clock for WasiClock {
-    fn wall_ms(&self) -> u64 {
-        let now = system_clock::now();
-        // Before 1970 nothing has expired, and nothing is young.
-        u64::try_from(now.seconds).unwrap_or(0) * 1000 + u64::from(now.nanoseconds) / 1_000_000
-    }
-
-    fn monotonic_ns(&self) -> u64 {
-        monotonic_clock::now()
-    }
-
-    async fn sleep_ms(&self, ms: u64) {
-        let wait = Duration::from_millis(ms).as_nanos();
-        monotonic_clock::wait_for(u64::try_from(wait).unwrap_or(u64::MAX)).await;
-    }
-
-    fn random(&self) -> u128 {
-        u128::from(random::get_random_u64()) << 64 | u128::from(random::get_random_u64())
     }
 }

@@ -49,6 +49,27 @@ pub enum Error {
     Denied(String),
 }
 
+impl Error {
+    /// The case's name, as in the WIT and `docs/errors.md`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::PreconditionFailed(_) => "precondition-failed",
+            Self::RangeNotSatisfiable(_) => "range-not-satisfiable",
+            Self::InvalidArgument(_) => "invalid-argument",
+            Self::LimitExceeded(_) => "limit-exceeded",
+            Self::BodyMismatch(_) => "body-mismatch",
+            Self::OffsetMismatch(_) => "offset-mismatch",
+            Self::Replaced => "replaced",
+            Self::Corrupt(_) => "corrupt",
+            Self::Unavailable(..) => "unavailable",
+            Self::Uncertain(_) => "uncertain",
+            Self::Unsupported(_) => "unsupported",
+            Self::Denied(_) => "denied",
+        }
+    }
+}
+
 fn describe_current(current: Option<&ObjectInfo>) -> String {
     match current {
         None => "there is no such object".to_string(),

@@ -5,6 +5,8 @@
 //! it to the WIT import, a host's backends and the simulation implement it
 //! natively.
 
+pub mod checks;
+
 use std::future::Future;
 
 use bytes::Bytes;

@@ -2,12 +2,13 @@
 //!
 //! Modules in the order data flows.
 
+pub mod ask;
 pub mod attempt;
 pub mod body;
 pub mod budget;
 pub mod chunker;
 pub mod clock;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "component"))]
 pub mod component;
 pub mod digest;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod key;
 pub mod kv;
 pub mod limits;
 pub mod manifest;
+pub mod metrics;
 pub mod object;
 pub mod pacing;
 pub mod plan;
@@ -22,4 +24,7 @@ pub mod range;
 pub mod record;
 pub mod segment;
 pub mod store;
+pub mod stripe;
 pub mod upload;
+#[cfg(all(target_family = "wasm", feature = "wasi"))]
+pub mod wasi;

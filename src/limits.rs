@@ -11,9 +11,21 @@ pub const INLINE_BYTES_DEFAULT: u64 = 256 << 10;
 /// comes fast, and small reads at the head (where players look) stay cheap.
 pub const FIRST_CHUNK_BYTES: u64 = 256 << 10;
 
-/// Up to this many bytes chunks grow with the offset; beyond, only for objects of
-/// many hundred megabytes.
+/// Up to this many bytes chunks grow with the offset; beyond, only where operations are
+/// counted: a store with the least usual memory (16 MiB) has to read what others write.
 pub const CHUNK_BYTES_USUAL: u64 = 4 << 20;
+
+/// Where kv is slow, memory holds so many chunks at most: one that fills, and those under
+/// way. More and smaller ones would cost operations and win nothing.
+pub const FINE_CHUNKS_MAX: u32 = 16;
+
+/// No chunk before this offset is cut by what was measured: an object that ends here is
+/// under way as a whole.
+pub const FINE_FROM_BYTES: u64 = 16 << 20;
+
+/// A kv that takes so long for a small value is slow, in nanoseconds, if the usual value
+/// takes less than twice as long.
+pub const SLOW_KV_NS: u64 = 10_000_000;
 
 /// No chunk is smaller, but the last one of an object.
 pub const CHUNK_BYTES_MIN: u64 = 64 << 10;
@@ -118,6 +130,12 @@ pub const COMMIT_ATTEMPTS: u32 = 16;
 /// gives parts, in bytes.
 pub const HEAD_BYTES: u64 = 16 << 10;
 
+/// How many operations that have ended are kept for who takes note of them.
+pub const OPERATIONS_NOTED_MAX: usize = 1024;
+
+/// How much of a key or of an error's text is noted with an operation, in bytes.
+pub const NOTED_TEXT_BYTES_MAX: usize = 2048;
+
 /// How many times and how long one kv operation is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempts {
@@ -141,6 +159,9 @@ pub const KV_ATTEMPTS: Attempts = Attempts {
     backoff_first_ms: 50,
     backoff_max_ms: 5_000,
 };
+
+/// A call waits for its turn where kv refuses some no longer than this, in milliseconds.
+pub const TURN_MS_MAX: u64 = 60_000;
 
 /// How many segments one operation marks as unneeded at most; sweep finds the others by
 /// itself.

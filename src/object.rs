@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::GRACE_SECONDS_DEFAULT;
 use crate::range::{ByteRange, Span};
+use crate::stripe::Stripe;
 
 /// A committed object; `types.object-info` of the WIT, with its field names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,6 +93,8 @@ pub struct GetOptions {
     pub range: Option<ByteRange>,
     /// What must hold of the object.
     pub precondition: Option<Precondition>,
+    /// Only this share of it, while other instances read the others.
+    pub stripe: Option<Stripe>,
 }
 
 /// What a reader gets: the object and which of its bytes follow.

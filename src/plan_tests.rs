@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::INLINE_BYTES_DEFAULT;
+use crate::manifest::paging::{HEADER_BYTES, list_nodes_max};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -28,8 +30,8 @@ fn platform(value_bytes_max: u64, memory_bytes_max: u64, operations_max: Option<
 /// operations of an invocation.
 fn platforms() -> Vec<(&'static str, KvLimits)> {
     vec![
-        ("Workers KV", platform(25 * MIB, 32 * MIB, Some(1000))),
-        ("Workers KV, 50 subrequests", platform(25 * MIB, 32 * MIB, Some(50))),
+        ("Workers KV", platform(25 * MIB, 8 * MIB, Some(1000))),
+        ("Workers KV, 50 subrequests", platform(25 * MIB, 8 * MIB, Some(50))),
         ("Redis", platform(512 * MIB, 64 * MIB, None)),
         ("files", platform(512 * MIB, 16 * MIB, None)),
         ("Spin", platform(1_000_000, 16 * MIB, None)),
@@ -60,9 +62,74 @@ fn starts_small_and_grows() {
         lengths(&plan, 8),
         [256 * KIB, 256 * KIB, 512 * KIB, MIB, 2 * MIB, 4 * MIB, 4 * MIB, 4 * MIB]
     );
-    for (offset, length) in [(512 * MIB, 4), (GIB, 8), (2 * GIB, 16), (8 * GIB, 64), (TIB, 64)] {
-        assert_eq!(plan.chunk_bytes(offset), length * MIB, "at {offset}");
+    for offset in [512 * MIB, GIB, 8 * GIB, TIB] {
+        assert_eq!(plan.chunk_bytes(offset), 4 * MIB, "at {offset}");
     }
+}
+
+/// What is written with much memory has to be read with little.
+#[test]
+fn more_memory_does_not_make_larger_chunks() {
+    for size in [None, Some(GIB), Some(TIB)] {
+        let of = |memory| Plan::new(size, &platform(512 * MIB, memory, None), None).unwrap();
+        assert_eq!(lengths(&of(16 * MIB), 600), lengths(&of(GIB), 600));
+    }
+}
+
+#[test]
+fn media_have_a_head_of_small_chunks() {
+    let plan = Plan::new(Some(GIB), &platform(512 * MIB, 16 * MIB, None), None).unwrap();
+    for media in ["video/mp4", "Audio/MPEG; codecs=x", "application/MP4"] {
+        let media = lengths(&plan.of_type(Some(media)), 8);
+        let expected = [256, 256, 256, 256, 1024, 2048, 4096, 4096].map(|kib| kib * KIB);
+        assert_eq!(media, expected);
+    }
+    assert_eq!(plan.of_type(Some("text/plain")), plan);
+    assert_eq!(plan.of_type(None), plan);
+}
+
+#[test]
+fn archives_of_a_known_size_have_large_chunks_from_the_start() {
+    let files = platform(512 * MIB, 16 * MIB, None);
+    let of = |size| Plan::new(size, &files, None).unwrap().of_type(Some("application/x-tar"));
+    assert!(lengths(&of(Some(GIB)), 20).iter().all(|length| *length == 4 * MIB));
+    assert_eq!(lengths(&of(None), 2), [256 * KIB, 256 * KIB], "it may be short");
+}
+
+#[test]
+fn where_operations_are_counted_the_media_type_takes_none() {
+    let plan = Plan::new(Some(GIB), &platform(25 * MIB, 32 * MIB, Some(1000)), None).unwrap();
+    assert_eq!(plan.of_type(Some("video/mp4")), plan);
+}
+
+#[test]
+fn a_slow_kv_gets_as_many_chunks_at_once_as_are_useful() {
+    let files = platform(25 * MIB, 16 * MIB, None);
+    for (at_once, length) in [(1, 4), (6, 4), (10, 2), (16, 1), (1000, 1)] {
+        let length = length * MIB;
+        let mut plan = Plan::new(None, &files, None).unwrap();
+        let usual = plan;
+        plan.suit(Some(at_once));
+        assert_eq!(lengths(&plan, 8), lengths(&usual, 8), "the beginning stays");
+        assert_eq!(plan.chunk_bytes(16 * MIB), length);
+        assert_eq!(plan.chunk_bytes(17 * MIB), MIB);
+        plan.suit(None);
+        assert_eq!(plan.chunk_bytes(20 * MIB), 4 * MIB);
+    }
+}
+
+/// A reader would have to fetch a page before the first byte.
+#[test]
+fn a_gibibyte_on_a_slow_kv_needs_no_page() {
+    let files = platform(25 * MIB, 16 * MIB, None);
+    let mut plan = Plan::new(Some(GIB), &files, None).unwrap();
+    plan.suit(Some(1000));
+    let (mut offset, mut chunks) = (0, 0);
+    while offset < GIB {
+        offset += plan.chunk_bytes(offset);
+        chunks += 1;
+    }
+    assert!(chunks <= list_nodes_max(files.value_bytes_max), "{chunks}");
 }
 
 #[test]
@@ -124,6 +191,60 @@ fn where_operations_are_counted_chunks_start_as_large_as_needed() {
     assert!(error.contains("chunks"), "{error}");
 }
 
+/// The table of `docs/chunk-sizes.md`: how each size is cut on each platform.
+fn table() -> String {
+    let sizes = [
+        ("1 KiB", KIB),
+        ("256 KiB", 256 * KIB),
+        ("1 MiB", MIB),
+        ("16 MiB", 16 * MIB),
+        ("256 MiB", 256 * MIB),
+        ("1 GiB", GIB),
+        ("16 GiB", 16 * GIB),
+        ("1 TiB", TIB),
+    ];
+    let mut table = String::from("| |");
+    for (name, _) in sizes {
+        table += &format!(" {name} |");
+    }
+    table += &format!("\n|---|{}\n", "---|".repeat(sizes.len()));
+    for (name, limits) in platforms() {
+        table += &format!("| {name} |");
+        for (_, size) in sizes {
+            table += &format!(" {} |", cell(&limits, size));
+        }
+        table += "\n";
+    }
+    table
+}
+
+fn cell(limits: &KvLimits, size: u64) -> String {
+    if size <= INLINE_BYTES_DEFAULT.min(limits.value_bytes_max - HEADER_BYTES) {
+        return "inline".into();
+    }
+    match Plan::new(Some(size), limits, None) {
+        Ok(plan) => {
+            let largest = plan.chunk_bytes_max().min(size.next_power_of_two() / 2);
+            format!("{} up to {}", plan.chunks(size), in_binary(largest))
+        }
+        Err(_) => "refused".into(),
+    }
+}
+
+fn in_binary(bytes: u64) -> String {
+    match bytes {
+        0..MIB => format!("{} KiB", bytes / KIB),
+        _ => format!("{} MiB", bytes / MIB),
+    }
+}
+
+#[test]
+fn the_documentation_shows_how_each_platform_cuts() {
+    let documented = include_str!("../docs/chunk-sizes.md");
+    let table = table();
+    assert!(documented.contains(&table), "docs/chunk-sizes.md has to contain\n{table}");
+}
+
 proptest! {
     /// What makes each chunk a whole subtree of the digest tree.
     #[test]
@@ -133,11 +254,15 @@ proptest! {
         operations in proptest::option::of(20u32..2000),
         size in proptest::option::of(0u64..4 * GIB),
         bound in proptest::option::of(65_536u32..100_000_000),
+        content_type in proptest::option::of("video/mp4|application/zstd|text/plain"),
+        slow in 0usize..300,
     ) {
         let limits = platform(value, memory, operations);
         if let Ok(plan) = Plan::new(size, &limits, bound) {
+            let mut plan = plan.of_type(content_type.as_deref());
             let mut offset = 0u64;
-            for _ in 0..300 {
+            for number in 0..300 {
+                plan.suit((number >= slow).then_some(slow as u32));
                 let length = plan.chunk_bytes(offset);
                 prop_assert!(length.is_power_of_two() && offset.is_multiple_of(length));
                 prop_assert!(length <= value && length >= CHUNK_BYTES_MIN);
@@ -148,8 +273,13 @@ proptest! {
     }
 
     #[test]
-    fn counting_by_runs_is_counting(size in 0u64..40 * GIB, memory in 8 * MIB..600 * MIB) {
-        let plan = Plan::new(None, &platform(512 * MIB, memory, None), None).unwrap();
+    fn counting_by_runs_is_counting(
+        size in 0u64..40 * GIB,
+        memory in MIB..600 * MIB,
+        content_type in proptest::option::of("video/mp4|application/zstd"),
+    ) {
+        let plan = Plan::new(Some(size), &platform(512 * MIB, memory, None), None).unwrap();
+        let plan = plan.of_type(content_type.as_deref());
         let (mut offset, mut chunks) = (0, 0);
         while offset < size {
             offset += plan.chunk_bytes(offset);

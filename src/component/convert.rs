@@ -2,15 +2,19 @@
 
 use bytes::Bytes;
 
-use super::bindings::exports::streaming::chunk_store::{maintenance, objects, sweeping, uploads};
+use super::bindings::exports::streaming::chunk_store::{
+    maintenance, metrics, objects, sweeping, uploads,
+};
 use super::bindings::streaming::chunk_store::{kv as imported, types};
 use crate::error::Error;
 use crate::kv::{Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome};
+use crate::metrics::{Ended, Histogram, Operation, Sample, Snapshot};
 use crate::object::{
     Content, GetOptions, ListOptions, ListedObject, ObjectInfo, ObjectPage, ObjectSummary,
     Precondition, PutOptions, SweepOptions, SweepReport, UploadPage, UploadStatus, VerifyReport,
 };
 use crate::range::{ByteRange, Span};
+use crate::stripe::Stripe;
 
 impl From<objects::PutOptions> for PutOptions {
     fn from(options: objects::PutOptions) -> Self {
@@ -33,6 +37,11 @@ impl From<objects::GetOptions> for GetOptions {
         Self {
             range: options.range.map(Into::into),
             precondition: options.precondition.map(Into::into),
+            stripe: options.stripe.map(|objects::Stripe { run_bytes, of, index }| Stripe {
+                run_bytes,
+                of,
+                index,
+            }),
         }
     }
 }
@@ -306,5 +315,59 @@ impl From<imported::KeyPage> for KeyPage {
             summary: key.summary.map(Bytes::from),
         };
         Self { keys: page.keys.into_iter().map(listed).collect(), cursor: page.cursor }
+    }
+}
+
+impl From<Snapshot> for metrics::Snapshot {
+    fn from(snapshot: Snapshot) -> Self {
+        let samples = |all: Vec<Sample>| all.into_iter().map(Into::into).collect();
+        Self {
+            counters: samples(snapshot.counters),
+            gauges: samples(snapshot.gauges),
+            histograms: snapshot.histograms.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Sample> for metrics::Sample {
+    fn from(Sample { name, labels, value }: Sample) -> Self {
+        Self { name, labels, value }
+    }
+}
+
+impl From<Histogram> for metrics::Histogram {
+    fn from(Histogram { name, labels, buckets, sum, count }: Histogram) -> Self {
+        Self { name, labels, buckets, sum, count }
+    }
+}
+
+impl From<Ended> for metrics::EndedOperations {
+    fn from(Ended { operations, omitted, under_way }: Ended) -> Self {
+        let operations = operations.into_iter().map(Into::into).collect();
+        Self { operations, omitted, under_way }
+    }
+}
+
+impl From<Operation> for metrics::Operation {
+    fn from(operation: Operation) -> Self {
+        Self {
+            name: operation.name.to_string(),
+            key: operation.key,
+            upload: operation.upload,
+            outcome: operation.outcome.to_string(),
+            failure: operation.failure,
+            ended_ns: operation.ended_ns,
+            took_ns: operation.took_ns,
+            first_byte_ns: operation.first_byte_ns,
+            received_bytes: operation.received_bytes,
+            sent_bytes: operation.sent_bytes,
+            chunks_written: operation.chunks_written,
+            chunks_read: operation.chunks_read,
+            kv_operations: operation.kv_operations,
+            kv_retries: operation.kv_retries,
+            kv_written_bytes: operation.kv_written_bytes,
+            kv_read_bytes: operation.kv_read_bytes,
+            trace: operation.trace,
+        }
     }
 }

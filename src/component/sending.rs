@@ -10,12 +10,13 @@ use futures::future::{Either, select};
 use wasip3::clocks::monotonic_clock;
 use wit_bindgen::{StreamResult, StreamWrite, StreamWriter};
 
-use super::{ImportedKv, WasiClock, store};
+use super::{ImportedKv, store};
 use crate::error::Error;
 use crate::limits::{MEMORY_ASK_MS, STALLED_BYTES};
 use crate::object::ObjectInfo;
 use crate::store::follow::{Followed, Follower};
 use crate::store::get::{Piece, Reader};
+use crate::wasi::WasiClock;
 
 /// A body on its way out of the component.
 pub trait Outgoing {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::Store;
 use super::feed::Feed;
+use super::measure::CountedSource;
 use super::upload::{Held, status, upload_plan};
 use super::write::{Kept, SegmentWriter};
 use crate::body::Source;
@@ -19,10 +20,11 @@ use crate::key::Id;
 use crate::kv::{Kv, KvLimits};
 use crate::limits::{CHUNKS_END_APPEND, FIRST_READ_BYTES, LEASE_MS};
 use crate::manifest::{Node, Place};
+use crate::metrics::On;
 use crate::object::UploadStatus;
 use crate::plan::Plan;
 use crate::segment::Segment;
-use crate::upload::{State, Upload};
+use crate::upload::{State, StoredOptions, Upload};
 
 impl<K: Kv, C: Clock> Store<K, C> {
     /// Adds what a body gives to an upload, which has to stand at `offset`, and tells how
@@ -36,57 +38,62 @@ impl<K: Kv, C: Clock> Store<K, C> {
         &self,
         name: &str,
         offset: u64,
-        mut source: impl Source,
+        source: impl Source,
     ) -> Result<UploadStatus, Error> {
-        let limits = self.limits();
-        let mut held = self.load_upload(name, &limits).await?;
-        check_open(&held.upload, offset)?;
-        let loaded_ns = self.clock().monotonic_ns();
-        let mut buffer = Vec::with_capacity(FIRST_READ_BYTES);
-        let mut ended = false;
-        while buffer.is_empty() && !ended {
-            (buffer, ended) = source.read(buffer).await;
-        }
-        if buffer.is_empty() {
-            return Ok(status(&held.upload));
-        }
-        if self.clock().monotonic_ns() - loaded_ns >= LEASE_MS * 1_000_000 {
-            // The body took its time to begin; others may have superseded the last chunk.
-            held = self.load_upload(name, &limits).await?;
+        self.counted("append", On::Upload(name), async {
+            let limits = self.limits();
+            let mut source = CountedSource { source, metrics: self.measures().clone() };
+            let mut held = self.load_upload(name, &limits).await?;
             check_open(&held.upload, offset)?;
-        }
-        let mut append = self.begin_append(held, limits.clone()).await?;
-        let feed = &mut append.feed;
-        let appended = async {
-            feed.push(&buffer, None).await?;
-            drop(buffer);
-            if !ended {
-                feed.read(&mut source).await?;
+            let loaded_ns = self.clock().monotonic_ns();
+            let mut buffer = Vec::with_capacity(FIRST_READ_BYTES);
+            let mut ended = false;
+            while buffer.is_empty() && !ended {
+                (buffer, ended) = source.read(buffer).await;
             }
-            feed.finish().await?;
-            feed.writer.finish_append().await
-        };
-        match appended.await {
-            Ok(upload) => {
-                self.condemn(append.superseded.as_slice(), &limits).await;
-                Ok(status(&upload))
+            if buffer.is_empty() {
+                return Ok(status(&held.upload));
             }
-            // Somebody else has added to it, or ended it.
-            Err(Error::OffsetMismatch(_)) => {
-                let now = self.load_upload(name, &limits).await?.upload;
-                check_open(&now, offset)?;
-                Err(Error::OffsetMismatch(now.offset))
+            if self.clock().monotonic_ns() - loaded_ns >= LEASE_MS * 1_000_000 {
+                // The body took its time to begin; others may have superseded the last chunk.
+                held = self.load_upload(name, &limits).await?;
+                check_open(&held.upload, offset)?;
             }
-            Err(error) => {
-                append.feed.writer.salvage().await;
-                Err(error)
+            let mut append = self.begin_append(held, limits.clone()).await?;
+            let feed = &mut append.feed;
+            let appended = async {
+                feed.push(&buffer, None).await?;
+                drop(buffer);
+                if !ended {
+                    feed.read(&mut source).await?;
+                }
+                feed.finish().await?;
+                feed.writer.finish_append().await
+            };
+            match appended.await {
+                Ok(upload) => {
+                    self.condemn(append.superseded.as_slice(), &limits).await;
+                    Ok(status(&upload))
+                }
+                // Somebody else has added to it, or ended it.
+                Err(Error::OffsetMismatch(_)) => {
+                    let now = self.load_upload(name, &limits).await?.upload;
+                    check_open(&now, offset)?;
+                    Err(Error::OffsetMismatch(now.offset))
+                }
+                Err(error) => {
+                    append.feed.writer.salvage().await;
+                    Err(error)
+                }
             }
-        }
+        })
+        .await
     }
 
     async fn begin_append(&self, held: Held, limits: KvLimits) -> Result<Append<'_, K, C>, Error> {
         let upload = &held.upload;
-        let plan = upload_plan(upload.options.size, &limits, upload.options.chunk_bytes_max)?;
+        let StoredOptions { size, chunk_bytes_max, content_type, .. } = &upload.options;
+        let plan = upload_plan(*size, &limits, *chunk_bytes_max, content_type.as_deref())?;
         let (kept, tail) = kept(upload, &plan);
         let chunker = Chunker::new(plan, kept.offset);
         let record = Segment {

@@ -10,6 +10,7 @@ use crate::key;
 use crate::kv::Kv;
 use crate::limits::LIST_LIMIT_MAX;
 use crate::manifest::{Manifest, Place};
+use crate::metrics::On;
 use crate::object::{ListedChunk, ListedPage, ObjectChunks};
 use crate::range::Span;
 
@@ -22,31 +23,35 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// none. [`Error::NotFound`] where there is no object; a page that is missing or wrong
     /// is the error that a reader would get.
     pub async fn chunks(&self, key: &str, from: u64, limit: u32) -> Result<ObjectChunks, Error> {
-        if !(1..=LIST_LIMIT_MAX).contains(&limit) {
-            return Err(Error::InvalidArgument(format!("limit is 1 to {LIST_LIMIT_MAX}")));
-        }
-        self.check_key(key, &self.limits())?;
-        let stored = self.load_header(key).await?;
-        let manifest = self.current(key, &stored)?.ok_or(Error::NotFound)?;
-        let size = manifest.info.size;
-        let span = Span::new(from.min(size), size);
-        let mut walk = Walk::new(manifest.nodes.clone(), manifest.segments.clone(), span);
-        let mut chunks = Vec::new();
-        let mut next = None;
-        while let Some(step) = walk.next(self).await {
-            let step = match step {
-                Ok(step) => step,
-                Err(fault) => return Err(explain(self, manifest, fault).await),
-            };
-            if chunks.len() == limit as usize {
-                next = Some(step.offset);
-                break;
+        self.counted("chunks", On::Key(key), async {
+            if !(1..=LIST_LIMIT_MAX).contains(&limit) {
+                return Err(Error::InvalidArgument(format!("limit is 1 to {LIST_LIMIT_MAX}")));
             }
-            chunks.push(listed(step));
-        }
-        let end = next.unwrap_or(size);
-        let pages = pages(manifest, Span::new(span.start.min(end), end));
-        Ok(ObjectChunks { info: manifest.info.clone(), chunks, pages, next })
+            self.check_key(key, &self.limits())?;
+            let stored = self.load_header(key).await?;
+            let manifest = self.current(key, &stored)?.ok_or(Error::NotFound)?;
+            let size = manifest.info.size;
+            let span = Span::new(from.min(size), size);
+            let mut walk =
+                Walk::new(manifest.nodes.clone(), manifest.segments.clone(), span.into());
+            let mut chunks = Vec::new();
+            let mut next = None;
+            while let Some(step) = walk.next(self).await {
+                let step = match step {
+                    Ok(step) => step,
+                    Err(fault) => return Err(explain(self, manifest, fault).await),
+                };
+                if chunks.len() == limit as usize {
+                    next = Some(step.offset);
+                    break;
+                }
+                chunks.push(listed(step));
+            }
+            let end = next.unwrap_or(size);
+            let pages = pages(manifest, Span::new(span.start.min(end), end));
+            Ok(ObjectChunks { info: manifest.info.clone(), chunks, pages, next })
+        })
+        .await
     }
 }
 

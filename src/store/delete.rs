@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::key;
 use crate::kv::{Condition, Kv, KvLimits, Outcome};
 use crate::limits::COMMIT_ATTEMPTS;
+use crate::metrics::On;
 use crate::object::Precondition;
 
 impl<K: Kv, C: Clock> Store<K, C> {
@@ -22,55 +23,60 @@ impl<K: Kv, C: Clock> Store<K, C> {
         key: &str,
         precondition: Option<&Precondition>,
     ) -> Result<(), Error> {
-        let limits = self.limits();
-        self.check_key(key, &limits)?;
-        check_write_precondition(precondition, &limits)?;
-        // The version that an attempt with a lost answer was to delete, and why it was lost.
-        let mut lost: Option<(Option<String>, String)> = None;
-        for attempt in 1..=COMMIT_ATTEMPTS {
-            let why = || lost.as_ref().map(|(_, why)| why.clone());
-            let stored = match self.load_header(key).await {
-                Ok(stored) => stored,
-                Err(error) => return Err(uncertain_if(why(), error)),
-            };
-            let version = stored.as_ref().and_then(|stored| stored.version.clone());
-            match &lost {
-                // It landed, or somebody else deleted it: it is gone.
-                Some(_) if stored.is_none() => return Ok(()),
-                // It landed and somebody else put another, or what was to go was replaced, and
-                // what is there now had better stay: nobody knows.
-                Some((tried, why)) if *tried != version => {
-                    return Err(Error::Uncertain(why.clone()));
+        self.counted("delete", On::Key(key), async {
+            let limits = self.limits();
+            self.check_key(key, &limits)?;
+            check_write_precondition(precondition, &limits)?;
+            // The version that an attempt with a lost answer was to delete, and why it was lost.
+            let mut lost: Option<(Option<String>, String)> = None;
+            for attempt in 1..=COMMIT_ATTEMPTS {
+                let why = || lost.as_ref().map(|(_, why)| why.clone());
+                let stored = match self.load_header(key).await {
+                    Ok(stored) => stored,
+                    Err(error) => return Err(uncertain_if(why(), error)),
+                };
+                let version = stored.as_ref().and_then(|stored| stored.version.clone());
+                match &lost {
+                    // It landed, or somebody else deleted it: it is gone.
+                    Some(_) if stored.is_none() => return Ok(()),
+                    // It landed and somebody else put another, or what was to go was replaced, and
+                    // what is there now had better stay: nobody knows.
+                    Some((tried, why)) if *tried != version => {
+                        return Err(Error::Uncertain(why.clone()));
+                    }
+                    _ => {}
                 }
-                _ => {}
+                let readable = stored.as_ref().is_none_or(|stored| stored.manifest.is_ok());
+                if precondition.is_some() || readable {
+                    let current = self.current(key, &stored)?;
+                    check_precondition(precondition, current)?;
+                    if current.is_none() {
+                        self.drop_expired(key, stored.is_some(), version, &limits).await;
+                        return Err(Error::NotFound);
+                    }
+                }
+                let condition = version.clone().map(Condition::VersionIs);
+                match self.kv().delete_if(&key::manifest(key), condition).await {
+                    Ok(Outcome::Done) => {
+                        self.condemn(&segments_of(&stored), &limits).await;
+                        return Ok(());
+                    }
+                    Ok(Outcome::Stale) => {}
+                    Err(Failure::Definite(error)) => return Err(uncertain_if(why(), error)),
+                    Err(Failure::Ambiguous(why)) => {
+                        lost = Some((version, why));
+                        self.kv().back_off(attempt).await;
+                    }
+                }
             }
-            let readable = stored.as_ref().is_none_or(|stored| stored.manifest.is_ok());
-            if precondition.is_some() || readable {
-                let current = self.current(key, &stored)?;
-                check_precondition(precondition, current)?;
-                if current.is_none() {
-                    self.drop_expired(key, stored.is_some(), version, &limits).await;
-                    return Err(Error::NotFound);
+            Err(match lost {
+                Some((_, why)) => Error::Uncertain(why),
+                None => {
+                    Error::Unavailable("others keep writing this object; try again".into(), None)
                 }
-            }
-            let condition = version.clone().map(Condition::VersionIs);
-            match self.kv().delete_if(&key::manifest(key), condition).await {
-                Ok(Outcome::Done) => {
-                    self.condemn(&segments_of(&stored), &limits).await;
-                    return Ok(());
-                }
-                Ok(Outcome::Stale) => {}
-                Err(Failure::Definite(error)) => return Err(uncertain_if(why(), error)),
-                Err(Failure::Ambiguous(why)) => {
-                    lost = Some((version, why));
-                    self.kv().back_off(attempt).await;
-                }
-            }
-        }
-        Err(match lost {
-            Some((_, why)) => Error::Uncertain(why),
-            None => Error::Unavailable("others keep writing this object; try again".into(), None),
+            })
         })
+        .await
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Store;
 use super::write::SegmentWriter;
 use crate::body::Source;
-use crate::budget::Share;
+use crate::budget::{Member, Share};
 use crate::chunker::{Chunk, Chunker};
 use crate::clock::Clock;
 use crate::error::Error;
@@ -20,6 +20,7 @@ pub(super) struct Feed<'a, K, C> {
     size: Option<u64>,
     /// The memory of the chunk being filled.
     share: Option<Share>,
+    member: Member,
 }
 
 impl<'a, K: Kv + 'a, C: Clock + 'a> Feed<'a, K, C> {
@@ -31,7 +32,8 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> Feed<'a, K, C> {
         chunker: Chunker,
         size: Option<u64>,
     ) -> Self {
-        Self { store, limits, writer, chunker, size, share: None }
+        let member = store.budget(&limits).join();
+        Self { store, limits, writer, chunker, size, share: None, member }
     }
 
     /// Takes bytes in that are at hand, in memory that this share stands for.
@@ -47,6 +49,7 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> Feed<'a, K, C> {
     pub async fn read(&mut self, source: &mut impl Source) -> Result<(), Error> {
         let mut ended = false;
         while !ended {
+            self.chunker.suit(self.store.useful_at_once(self.limits.concurrency_max));
             let left = self.left();
             if self.share.is_none() {
                 let bytes = left.min(self.chunker.chunk_bytes());
@@ -87,8 +90,17 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> Feed<'a, K, C> {
         Ok(())
     }
 
+    /// Takes memory, waiting for it if it is within this body's part; beyond, only what
+    /// nobody else needs, or what its own chunks give back.
     async fn take_share(&mut self, bytes: u64) -> Result<Share, Error> {
-        self.writer.alongside(self.store.take_share(bytes, &self.limits)).await?
+        while !self.writer.is_idle() && !self.member.may_have(bytes) {
+            if let Some(share) = self.member.try_take(bytes) {
+                return Ok(share);
+            }
+            self.writer.one_less().await?;
+        }
+        let share = self.writer.alongside(self.store.take_share(bytes, &self.limits)).await??;
+        Ok(self.member.holds(share))
     }
 
     /// How many bytes the body can still have, and one more, so that it is seen to

@@ -9,15 +9,18 @@ use futures::future::LocalBoxFuture;
 use futures::stream::FuturesOrdered;
 
 use super::Store;
+use super::measure::Ahead;
 use super::walk::{Fault, Step, Walk};
-use crate::budget::Share;
+use crate::budget::{Member, Share};
 use crate::clock::Clock;
 use crate::key::Id;
 use crate::kv::{Kv, KvLimits};
 use crate::limits::{CLOCK_MARGIN_SECONDS, KV_ATTEMPTS};
 use crate::manifest::{Manifest, Node};
-use crate::pacing::{self, ReadAhead};
+use crate::pacing::ahead::ReadAhead;
+use crate::pacing::{Direction, Transfer};
 use crate::range::Span;
+use crate::stripe::Cut;
 
 /// Bytes of a body, with the share of the memory budget that they take. Drop it when they
 /// have been passed on: that is the back-pressure. Those of an object are verified.
@@ -25,6 +28,8 @@ use crate::range::Span;
 pub struct Piece {
     /// The bytes, at least one.
     pub bytes: Bytes,
+    /// Where they begin in the object; of others, nothing.
+    pub(super) offset: u64,
     share: Option<Share>,
     /// Whether its reader can fetch it again.
     again: bool,
@@ -33,19 +38,19 @@ pub struct Piece {
 /// Bytes that no budget counts, such as what stands between the parts of a body.
 impl From<Bytes> for Piece {
     fn from(bytes: Bytes) -> Self {
-        Self { bytes, share: None, again: false }
+        Self { bytes, offset: 0, share: None, again: false }
     }
 }
 
 impl Piece {
-    /// Verified bytes that take this share.
-    pub(super) fn new(bytes: Bytes, share: Share) -> Self {
-        Self { bytes, share: Some(share), again: true }
+    /// Verified bytes of an object that take this share.
+    fn new(bytes: Bytes, offset: u64, share: Share) -> Self {
+        Self { bytes, offset, share: Some(share), again: true }
     }
 
     /// The same, but they came along with what is not read twice.
-    pub(super) fn once(bytes: Bytes, share: Share) -> Self {
-        Self { again: false, ..Self::new(bytes, share) }
+    pub(super) fn once(bytes: Bytes, offset: u64, share: Option<Share>) -> Self {
+        Self { bytes, offset, share, again: false }
     }
 
     /// Whether what is not passed on of it may be put back into where it came from.
@@ -73,40 +78,52 @@ struct Origin<K, C> {
 pub(super) struct Fetches<K, C> {
     origin: Rc<Origin<K, C>>,
     limits: KvLimits,
-    span: Span,
+    cut: Cut,
     walk: Walk,
+    /// The chunk that the walk has come to, and what is still to be looked at of it.
+    chunk: Option<(Step, Span)>,
     walked: bool,
-    /// Found by the walk, waiting for memory.
-    waiting: Option<Step>,
+    /// Bytes of a chunk that come next and wait for memory.
+    waiting: Option<(Step, Span)>,
+    asked: Ahead,
     going: FuturesOrdered<LocalBoxFuture<'static, Result<Piece, Fault>>>,
     ahead: ReadAhead,
+    member: Member,
+    transfer: Transfer,
 }
 
 impl<K: Kv + 'static, C: Clock + 'static> Fetches<K, C> {
     /// Bytes of a committed object.
-    pub fn of_object(store: &Store<K, C>, manifest: &Manifest, span: Span) -> Self {
+    pub fn of_object(store: &Store<K, C>, manifest: &Manifest, cut: Cut) -> Self {
         let origin = Origin {
             store: store.clone(),
             lone: manifest.is_lone_chunk(),
             written: manifest.info.modified,
         };
-        Self::new(origin, manifest.nodes.clone(), manifest.segments.clone(), span)
+        Self::new(origin, manifest.nodes.clone(), manifest.segments.clone(), cut)
     }
 
     /// Bytes of an upload, where reads are never stale.
     pub fn of_upload(store: &Store<K, C>, nodes: Vec<Node>, segments: Vec<Id>, span: Span) -> Self {
         let origin = Origin { store: store.clone(), lone: false, written: 0 };
-        Self::new(origin, nodes, segments, span)
+        Self::new(origin, nodes, segments, span.into())
     }
 
-    fn new(origin: Origin<K, C>, nodes: Vec<Node>, segments: Vec<Id>, span: Span) -> Self {
-        let limits = origin.store.limits();
+    fn new(origin: Origin<K, C>, nodes: Vec<Node>, segments: Vec<Id>, cut: Cut) -> Self {
+        let store = &origin.store;
+        let limits = store.limits();
+        // Those that have come and wait for one before them are not under way any more.
+        let depth_max = 2 * limits.concurrency_max as usize;
         Self {
-            ahead: ReadAhead::new(pacing::depth(&limits), origin.store.inner.read_ahead.get()),
+            ahead: ReadAhead::new(depth_max, store.inner.read_ahead.get()),
+            asked: Ahead::new(store),
+            member: store.budget(&limits).join(),
+            transfer: Transfer::new(store.kv().pacing(), Direction::Read),
             limits,
             origin: Rc::new(origin),
-            span,
-            walk: Walk::new(nodes, segments, span),
+            cut,
+            walk: Walk::new(nodes, segments, cut),
+            chunk: None,
             walked: false,
             waiting: None,
             going: FuturesOrdered::new(),
@@ -120,6 +137,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Fetches<K, C> {
             return Some(Err(fault));
         }
         let piece = self.head().await;
+        self.asked.came(piece.as_ref().is_some_and(Result::is_ok));
         let store = &self.origin.store;
         self.ahead.delivered(store.clock().monotonic_ns());
         store.inner.read_ahead.set(Some(self.ahead.depth()));
@@ -146,43 +164,58 @@ impl<K: Kv + 'static, C: Clock + 'static> Fetches<K, C> {
 
     /// Begins fetches up to the depth, as far as memory is free; one at least.
     async fn fetch_ahead(&mut self) -> Result<(), Fault> {
-        let store = &self.origin.store;
-        while self.going.len() < self.ahead.depth() {
-            let step = match self.waiting.take() {
-                Some(step) => step,
-                None if self.walked => break,
-                None => match self.walk.next(store).await {
-                    Some(step) => step?,
-                    None => {
-                        self.walked = true;
-                        break;
-                    }
-                },
-            };
+        while self.going.len() < self.ahead.depth()
+            && self.transfer.may_begin(self.limits.concurrency_max)
+        {
+            let Some((step, wanted)) = self.next_wanted().await? else { break };
             let share = if self.going.is_empty() {
-                let share = store.take_share(step.node.length, &self.limits).await;
-                share.map_err(Fault::Failed)?
+                let share = self.origin.store.take_share(step.node.length, &self.limits).await;
+                self.member.holds(share.map_err(Fault::Failed)?)
             } else {
-                match store.budget(&self.limits).try_take(step.node.length) {
+                match self.member.try_take(step.node.length) {
                     Some(share) => share,
                     None => {
-                        self.waiting = Some(step);
+                        self.waiting = Some((step, wanted));
                         break;
                     }
                 }
             };
             let origin = self.origin.clone();
-            let span = self.span;
+            self.asked.for_chunk(step.node.length, !self.going.is_empty());
+            let moving = self.transfer.begin();
             self.going.push_back(Box::pin(async move {
                 let Origin { store, lone, written } = &*origin;
                 let bytes = store.fetch_patiently(step, *lone, *written).await?;
-                let here = Span::new(step.offset, step.offset + step.node.length);
-                let wanted = here.intersect(span);
+                drop(moving);
                 let from = (wanted.start - step.offset) as usize;
-                Ok(Piece::new(bytes.slice(from..from + wanted.len() as usize), share))
+                let bytes = bytes.slice(from..from + wanted.len() as usize);
+                Ok(Piece::new(bytes, wanted.start, share))
             }));
         }
         Ok(())
+    }
+
+    /// The next bytes that are wanted, and the chunk that holds them. A chunk with several
+    /// runs of a stripe in it comes once for each.
+    async fn next_wanted(&mut self) -> Result<Option<(Step, Span)>, Fault> {
+        if let Some(waiting) = self.waiting.take() {
+            return Ok(Some(waiting));
+        }
+        loop {
+            if let Some((step, rest)) = self.chunk.take()
+                && let Some(wanted) = self.cut.first_in(rest)
+            {
+                self.chunk = Some((step, Span::new(wanted.end, rest.end)));
+                return Ok(Some((step, wanted)));
+            }
+            if self.walked {
+                return Ok(None);
+            }
+            match self.walk.next(&self.origin.store).await {
+                Some(step) => self.chunk = Some(step.map(|step| (step, step.span()))?),
+                None => self.walked = true,
+            }
+        }
     }
 }
 

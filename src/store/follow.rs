@@ -4,6 +4,7 @@
 use super::Store;
 use super::commit::is_generation;
 use super::fetch::{Fetches, Piece};
+use super::measure::Delivery;
 use super::seal::manifest_of;
 use super::upload::{Held, status};
 use super::walk::Fault;
@@ -29,6 +30,7 @@ pub struct Follower<K, C> {
     still_since_ms: Option<u64>,
     /// What the record named when it was last read.
     fetches: Option<Fetches<K, C>>,
+    delivery: Delivery,
 }
 
 impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
@@ -43,15 +45,9 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
         start: u64,
         stall_seconds: u32,
     ) -> Result<(UploadStatus, Follower<K, C>), Error> {
-        let limits = self.limits();
-        self.check_key(key, &limits)?;
-        if limits.staleness_ms > 0 || !limits.conditional_write {
-            // Without conditions two who append at once may take turns in what is read.
-            return Err(Error::Unsupported(
-                "reads of this platform may be old, or its writes have no conditions, so nobody can follow a write; read the object when it is committed".to_string(),
-            ));
-        }
-        let (name, held) = self.newest_upload(key).await?.ok_or(Error::NotFound)?;
+        let mut delivery = Delivery::begin(self, "follow", key);
+        let found = delivery.around(self.open_upload(key)).await;
+        let (name, held) = found.inspect_err(|error| delivery.ended(Some(error)))?;
         let status = status(&held.upload);
         let follower = Follower {
             store: self.clone(),
@@ -61,8 +57,21 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
             stall_ms: 1000 * u64::from(stall_seconds),
             still_since_ms: None,
             fetches: None,
+            delivery,
         };
         Ok((status, follower))
+    }
+
+    async fn open_upload(&self, key: &str) -> Result<(String, Held), Error> {
+        let limits = self.limits();
+        self.check_key(key, &limits)?;
+        if limits.staleness_ms > 0 || !limits.conditional_write {
+            // Without conditions two who append at once may take turns in what is read.
+            return Err(Error::Unsupported(
+                "reads of this platform may be old, or its writes have no conditions, so nobody can follow a write; read the object when it is committed".to_string(),
+            ));
+        }
+        self.newest_upload(key).await?.ok_or(Error::NotFound)
     }
 
     /// The upload for a key that was begun last, of those that are not committed yet.
@@ -101,6 +110,20 @@ impl<K: Kv + 'static, C: Clock + 'static> Follower<K, C> {
     /// [`Error::RangeNotSatisfiable`] when it ends before the offset, [`Error::Replaced`]
     /// when the object that it became was replaced and swept before all had been read.
     pub async fn next(&mut self) -> Result<Followed, Error> {
+        let start = self.position;
+        let scope = self.delivery.scope();
+        let next = scope.around(self.go_on()).await;
+        match &next {
+            Ok(Followed::Piece(_)) => {
+                self.delivery.delivered(start, self.position);
+            }
+            Ok(Followed::Committed(_)) => self.delivery.ended(None),
+            Err(error) => self.delivery.ended(Some(error)),
+        }
+        next
+    }
+
+    async fn go_on(&mut self) -> Result<Followed, Error> {
         loop {
             if let Some(fetches) = &mut self.fetches {
                 match fetches.next().await {

@@ -1,11 +1,15 @@
 //! Reading an object: chunks are fetched ahead, verified, and given out in order.
 //! No byte leaves before its chunk has been verified.
 
+use bytes::Bytes;
+
 use super::Store;
 pub use super::fetch::Piece;
 use super::fetch::{Fetches, is_young};
 use super::load::check_precondition;
+use super::measure::Delivery;
 use super::walk::Fault;
+use crate::budget::Share;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::kv::Kv;
@@ -14,16 +18,24 @@ use crate::manifest::paging::HEADER_BYTES;
 use crate::manifest::{Manifest, codec};
 use crate::object::{Content, GetOptions};
 use crate::range::Span;
+use crate::stripe::{Cut, Stripe};
 
 /// The body of an object on its way out.
 pub struct Reader<K, C> {
     store: Store<K, C>,
     manifest: Manifest,
-    inline: Option<Piece>,
+    inline: Option<Inline>,
     /// None where the content lies in the manifest, and after an error.
     fetches: Option<Fetches<K, C>>,
     /// What has not been given out yet.
-    left: Span,
+    left: Cut,
+    delivery: Delivery,
+}
+
+/// Content that came along with the manifest.
+struct Inline {
+    content: Bytes,
+    share: Share,
 }
 
 impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
@@ -36,8 +48,28 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
         key: &str,
         options: &GetOptions,
     ) -> Result<(Content, Reader<K, C>), Error> {
+        let mut delivery = Delivery::begin(self, "get", key);
+        let opened = delivery.around(self.open(key, options)).await;
+        let (manifest, cut, inline) = opened.inspect_err(|error| delivery.ended(Some(error)))?;
+        let part = cut.part;
+        if cut.first().is_none() {
+            delivery.ended(None);
+        }
+        let content = Content { info: manifest.info.clone(), part };
+        let fetches = inline.is_none().then(|| Fetches::of_object(self, &manifest, cut));
+        let store = self.clone();
+        Ok((content, Reader { store, manifest, inline, fetches, left: cut, delivery }))
+    }
+
+    /// The manifest, what is asked for, and all content where it came along.
+    async fn open(
+        &self,
+        key: &str,
+        options: &GetOptions,
+    ) -> Result<(Manifest, Cut, Option<Inline>), Error> {
         let limits = self.limits();
         self.check_key(key, &limits)?;
+        options.stripe.map_or(Ok(()), Stripe::check)?;
         // The content may come along with the manifest.
         let share = self.take_share(INLINE_BYTES_DEFAULT + HEADER_BYTES, &limits).await?;
         let stored = self.load_whole(key).await?;
@@ -53,15 +85,11 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
             (true, Some(stored)) => {
                 codec::inline_content(&manifest, &stored.content)
                     .map_err(|why| Error::Corrupt(format!("{key:?} cannot be read: {why}")))?;
-                let bytes = stored.content.slice(span.start as usize..span.end as usize);
-                Some(Piece::once(bytes, share))
+                Some(Inline { content: stored.content, share })
             }
             _ => None,
         };
-        let content = Content { info: manifest.info.clone(), part: span };
-        let fetches = inline.is_none().then(|| Fetches::of_object(self, &manifest, span));
-        let reader = Reader { store: self.clone(), manifest, inline, fetches, left: span };
-        Ok((content, reader))
+        Ok((manifest, Cut::new(span, options.stripe), inline))
     }
 }
 
@@ -69,25 +97,50 @@ impl<K: Kv + 'static, C: Clock + 'static> Reader<K, C> {
     /// The next bytes, in order; `None` after the last. An error ends it: what came
     /// before was right, what is missing is not delivered.
     pub async fn next(&mut self) -> Option<Result<Piece, Error>> {
-        if let Some(piece) = self.inline.take().filter(|piece| !piece.bytes.is_empty()) {
-            return Some(Ok(piece));
-        }
-        let fault = match self.fetches.as_mut()?.next().await? {
+        let scope = self.delivery.scope();
+        scope.around(self.advance()).await
+    }
+
+    async fn advance(&mut self) -> Option<Result<Piece, Error>> {
+        let wanted = self.left.first()?;
+        let next = match self.inline.take() {
+            Some(inline) => Ok(self.part_of(inline, wanted)),
+            None => self.fetches.as_mut()?.next().await?,
+        };
+        let fault = match next {
             Ok(piece) => {
-                self.left.start += piece.bytes.len() as u64;
+                let end = piece.offset + piece.bytes.len() as u64;
+                self.left.part.start = end;
+                self.delivery.delivered(piece.offset, end);
+                if self.left.first().is_none() {
+                    self.delivery.ended(None);
+                }
                 return Some(Ok(piece));
             }
             Err(fault) => fault,
         };
         self.fetches = None;
-        Some(Err(explain(&self.store, &self.manifest, fault).await))
+        let error = explain(&self.store, &self.manifest, fault).await;
+        self.delivery.ended(Some(&error));
+        Some(Err(error))
+    }
+
+    /// What is wanted of content that is at hand, whose share goes with the last of it.
+    fn part_of(&mut self, inline: Inline, wanted: Span) -> Piece {
+        let bytes = inline.content.slice(wanted.start as usize..wanted.end as usize);
+        let rest = Span::new(wanted.end, self.left.part.end);
+        if self.left.first_in(rest).is_none() {
+            return Piece::once(bytes, wanted.start, Some(inline.share));
+        }
+        self.inline = Some(inline);
+        Piece::once(bytes, wanted.start, None)
     }
 
     /// Takes back the last `bytes` bytes that were given out, of a piece that
     /// [may be](Piece::may_be_put_back): their memory, and that of what was read ahead, is
     /// free at once, and they are fetched and verified again when the next are asked for.
     pub fn put_back(&mut self, bytes: u64) {
-        self.left.start -= bytes;
+        self.left.part.start -= bytes;
         if self.fetches.is_some() {
             self.fetches = Some(Fetches::of_object(&self.store, &self.manifest, self.left));
         }

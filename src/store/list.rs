@@ -10,6 +10,7 @@ use crate::key::MANIFEST_PREFIX;
 use crate::kv::{Kv, ListedKey};
 use crate::limits::{LIST_KV_PAGES_MAX, LIST_LIMIT_MAX};
 use crate::manifest::has_expired;
+use crate::metrics::On;
 use crate::object::{ListOptions, ListedObject, ObjectPage, ObjectSummary};
 use crate::pacing;
 
@@ -39,31 +40,34 @@ impl Cursor {
 impl<K: Kv, C: Clock> Store<K, C> {
     /// Objects whose keys have the prefix, in ascending byte order of the key.
     pub async fn list(&self, options: &ListOptions) -> Result<ObjectPage, Error> {
-        check_options(options)?;
-        let mut cursor = match &options.cursor {
-            None => Cursor::default(),
-            Some(text) => Cursor::decode(text).ok_or_else(|| {
-                Error::InvalidArgument("the cursor is not from this store".into())
-            })?,
-        };
-        let mut page = ObjectPage::default();
-        let prefix = format!("{MANIFEST_PREFIX}{}", options.prefix);
-        for _ in 0..LIST_KV_PAGES_MAX {
-            let taken = page.objects.len() + page.prefixes.len();
-            let left = options.limit - taken as u32;
-            let keys = self.kv().list_keys(&prefix, cursor.kv.as_deref(), left).await?;
-            cursor.kv = keys.cursor;
-            let listed = roll_up(keys.keys, options, &mut cursor.rolled_up, &mut page.prefixes);
-            page.objects.extend(self.describe(listed, options.details).await);
-            if cursor.kv.is_none() {
-                return Ok(page);
+        self.counted("list", On::Key(&options.prefix), async {
+            check_options(options)?;
+            let mut cursor = match &options.cursor {
+                None => Cursor::default(),
+                Some(text) => Cursor::decode(text).ok_or_else(|| {
+                    Error::InvalidArgument("the cursor is not from this store".into())
+                })?,
+            };
+            let mut page = ObjectPage::default();
+            let prefix = format!("{MANIFEST_PREFIX}{}", options.prefix);
+            for _ in 0..LIST_KV_PAGES_MAX {
+                let taken = page.objects.len() + page.prefixes.len();
+                let left = options.limit - taken as u32;
+                let keys = self.kv().list_keys(&prefix, cursor.kv.as_deref(), left).await?;
+                cursor.kv = keys.cursor;
+                let listed = roll_up(keys.keys, options, &mut cursor.rolled_up, &mut page.prefixes);
+                page.objects.extend(self.describe(listed, options.details).await);
+                if cursor.kv.is_none() {
+                    return Ok(page);
+                }
+                if page.objects.len() + page.prefixes.len() >= options.limit as usize {
+                    break;
+                }
             }
-            if page.objects.len() + page.prefixes.len() >= options.limit as usize {
-                break;
-            }
-        }
-        page.cursor = Some(cursor.encode());
-        Ok(page)
+            page.cursor = Some(cursor.encode());
+            Ok(page)
+        })
+        .await
     }
 
     /// What can be said of each key; those known to have expired are left out.

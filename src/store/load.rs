@@ -9,6 +9,7 @@ use crate::key;
 use crate::kv::Kv;
 use crate::limits::HEAD_BYTES;
 use crate::manifest::{Manifest, codec};
+use crate::metrics::On;
 use crate::object::{ObjectInfo, Precondition};
 use crate::range::Span;
 use crate::record::{Kind, header_end};
@@ -80,11 +81,14 @@ impl<K: Kv, C: Clock> Store<K, C> {
         key: &str,
         precondition: Option<&Precondition>,
     ) -> Result<ObjectInfo, Error> {
-        self.check_key(key, &self.limits())?;
-        let stored = self.load_header(key).await?;
-        let current = self.current(key, &stored)?;
-        check_precondition(precondition, current)?;
-        current.map(|manifest| manifest.info.clone()).ok_or(Error::NotFound)
+        self.counted("head", On::Key(key), async {
+            self.check_key(key, &self.limits())?;
+            let stored = self.load_header(key).await?;
+            let current = self.current(key, &stored)?;
+            check_precondition(precondition, current)?;
+            current.map(|manifest| manifest.info.clone()).ok_or(Error::NotFound)
+        })
+        .await
     }
 }
 

@@ -7,6 +7,7 @@
 use super::commit::{Against, Commit};
 use super::feed::{Feed, check_size};
 use super::load::check_precondition;
+use super::measure::CountedSource;
 use super::write::{SegmentWriter, past_deadline};
 use super::{Store, check_write_precondition};
 use crate::body::Source;
@@ -22,6 +23,7 @@ use crate::limits::{
     INLINE_BYTES_DEFAULT, MEMORY_PER_CHUNK, METADATA_BYTES_MAX, PUT_OPERATIONS,
 };
 use crate::manifest::{Draft, Node, paging};
+use crate::metrics::On;
 use crate::object::{ObjectInfo, PutOptions};
 use crate::plan::Plan;
 use crate::segment::Segment;
@@ -35,24 +37,28 @@ impl<K: Kv, C: Clock> Store<K, C> {
         source: impl Source,
         options: &PutOptions,
     ) -> Result<ObjectInfo, Error> {
-        let limits = self.limits();
-        self.check_key(key, &limits)?;
-        check_options(options)?;
-        check_write_precondition(options.precondition.as_ref(), &limits)?;
-        // Refused before the body is read, if it can be; decided at the commit.
-        if options.precondition.is_some() {
-            let stored = self.load_header(key).await?;
-            check_precondition(options.precondition.as_ref(), self.current(key, &stored)?)?;
-        }
-        let seconds = options.deadline_seconds.unwrap_or(DEADLINE_SECONDS_DEFAULT);
-        let put = Put {
-            store: self,
-            key,
-            options,
-            deadline: self.clock().wall_ms() + u64::from(seconds) * 1000,
-            limits,
-        };
-        put.run(source).await
+        self.counted("put", On::Key(key), async {
+            let limits = self.limits();
+            self.check_key(key, &limits)?;
+            check_options(options)?;
+            check_write_precondition(options.precondition.as_ref(), &limits)?;
+            // Refused before the body is read, if it can be; decided at the commit.
+            if options.precondition.is_some() {
+                let stored = self.load_header(key).await?;
+                check_precondition(options.precondition.as_ref(), self.current(key, &stored)?)?;
+            }
+            let seconds = options.deadline_seconds.unwrap_or(DEADLINE_SECONDS_DEFAULT);
+            let put = Put {
+                store: self,
+                key,
+                options,
+                deadline: self.clock().wall_ms() + u64::from(seconds) * 1000,
+                limits,
+            };
+            let metrics = self.measures().clone();
+            put.run(CountedSource { source, metrics }).await
+        })
+        .await
     }
 }
 
@@ -74,7 +80,8 @@ struct Head {
 impl<K: Kv, C: Clock> Put<'_, K, C> {
     async fn run(&self, mut source: impl Source) -> Result<ObjectInfo, Error> {
         // Planned first, so that what cannot fit is refused before it is read.
-        let plan = Plan::new(self.options.size, &self.limits, self.options.chunk_bytes_max)?;
+        let plan = Plan::new(self.options.size, &self.limits, self.options.chunk_bytes_max)?
+            .of_type(self.options.content_type.as_deref());
         let inline_bytes_max = self.inline_bytes_max();
         let head = match self.options.size {
             Some(size) if size > inline_bytes_max => Head::empty(),

@@ -15,6 +15,7 @@ use crate::key;
 use crate::kv::{Kv, KvLimits};
 use crate::limits::COMMIT_ATTEMPTS;
 use crate::manifest::{Draft, Manifest, Place};
+use crate::metrics::On;
 use crate::object::ObjectInfo;
 use crate::upload::{Seal, State, Upload};
 
@@ -27,28 +28,31 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// [`Error::Uncertain`] where somebody else has written the object since an earlier
     /// commit was cut off.
     pub async fn commit_upload(&self, name: &str) -> Result<ObjectInfo, Error> {
-        let limits = self.limits();
-        let mut sealed_here = None;
-        for _ in 0..COMMIT_ATTEMPTS {
-            let held = self.load_upload(name, &limits).await?;
-            match &held.upload.state {
-                State::Committed(seal) => return Ok(manifest_of(&held.upload, seal)?.info),
-                State::Sealed(seal) => {
-                    let ours = sealed_here == Some(seal.generation);
-                    match self.set_manifest(&held, seal, ours, &limits).await? {
-                        Some(info) => return Ok(info),
-                        // Somebody else wrote the object between seal and set.
-                        None => drop(self.reopen(&held, &limits).await?),
+        self.counted("commit", On::Upload(name), async {
+            let limits = self.limits();
+            let mut sealed_here = None;
+            for _ in 0..COMMIT_ATTEMPTS {
+                let held = self.load_upload(name, &limits).await?;
+                match &held.upload.state {
+                    State::Committed(seal) => return Ok(manifest_of(&held.upload, seal)?.info),
+                    State::Sealed(seal) => {
+                        let ours = sealed_here == Some(seal.generation);
+                        match self.set_manifest(&held, seal, ours, &limits).await? {
+                            Some(info) => return Ok(info),
+                            // Somebody else wrote the object between seal and set.
+                            None => drop(self.reopen(&held, &limits).await?),
+                        }
                     }
+                    State::Open => {
+                        let held = self.settled(name, held, &limits).await?;
+                        sealed_here = self.seal(&held, &limits).await?.or(sealed_here);
+                    }
+                    State::Aborted => return Err(Error::NotFound),
                 }
-                State::Open => {
-                    let held = self.settled(name, held, &limits).await?;
-                    sealed_here = self.seal(&held, &limits).await?.or(sealed_here);
-                }
-                State::Aborted => return Err(Error::NotFound),
             }
-        }
-        Err(busy())
+            Err(busy())
+        })
+        .await
     }
 
     /// The upload with all that has been accepted. Where reads can be stale, and nothing

@@ -21,6 +21,7 @@ use crate::key::{self, Id, MANIFEST_PREFIX, SEGMENT_PREFIX, UPLOAD_PREFIX};
 use crate::kv::{Condition, Kv, KvLimits, ListedKey, Outcome, SetOptions};
 use crate::limits::{CLOCK_MARGIN_SECONDS, LIST_LIMIT_MAX};
 use crate::manifest::Manifest;
+use crate::metrics::On;
 use crate::object::{ObjectSummary, SweepOptions, SweepReport};
 use crate::pacing;
 use crate::segment::{Fate, Rules, Segment};
@@ -34,23 +35,27 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// operations (at least 16, so that each call comes further) and goes on from the
     /// report's cursor.
     pub async fn sweep(&self, options: &SweepOptions) -> Result<SweepReport, Error> {
-        let limits = self.limits();
-        let cursor = match &options.cursor {
-            None => Cursor::default(),
-            Some(text) => serde_json::from_str(text).map_err(|_| {
-                Error::InvalidArgument("the cursor is not from a sweep of this store".into())
-            })?,
-        };
-        let left = [options.operations_max, limits.operations_max].into_iter().flatten().min();
-        if left.is_some_and(|left| left < OPERATIONS_MIN) {
-            return Err(Error::InvalidArgument(format!(
-                "a sweep of fewer than {OPERATIONS_MIN} operations comes nowhere; allow more"
-            )));
-        }
-        let rules = rules(options, &limits, self.clock().wall_ms());
-        let report = SweepReport::default();
-        let sweep = Sweep { store: self, limits, rules, dry_run: options.dry_run, left, report };
-        sweep.run(cursor).await
+        self.counted("sweep", On::Store, async {
+            let limits = self.limits();
+            let cursor = match &options.cursor {
+                None => Cursor::default(),
+                Some(text) => serde_json::from_str(text).map_err(|_| {
+                    Error::InvalidArgument("the cursor is not from a sweep of this store".into())
+                })?,
+            };
+            let left = [options.operations_max, limits.operations_max].into_iter().flatten().min();
+            if left.is_some_and(|left| left < OPERATIONS_MIN) {
+                return Err(Error::InvalidArgument(format!(
+                    "a sweep of fewer than {OPERATIONS_MIN} operations comes nowhere; allow more"
+                )));
+            }
+            let rules = rules(options, &limits, self.clock().wall_ms());
+            let report = SweepReport::default();
+            let sweep =
+                Sweep { store: self, limits, rules, dry_run: options.dry_run, left, report };
+            sweep.run(cursor).await
+        })
+        .await
     }
 }
 

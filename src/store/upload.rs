@@ -23,6 +23,7 @@ use crate::limits::{
     CLOCK_MARGIN_SECONDS, COMMIT_ATTEMPTS, DEADLINE_SECONDS_DEFAULT, GRACE_SECONDS_DEFAULT,
     KV_ATTEMPTS, LIST_LIMIT_MAX, SEAL_BYTES,
 };
+use crate::metrics::On;
 use crate::object::{PutOptions, UploadPage, UploadStatus};
 use crate::pacing;
 use crate::plan::Plan;
@@ -58,33 +59,42 @@ impl<K: Kv, C: Clock> Store<K, C> {
     ///
     /// Options are refused as by `put`. Whatever its size, an upload is stored in chunks.
     pub async fn begin(&self, key: &str, options: &PutOptions) -> Result<String, Error> {
-        let limits = self.limits();
-        self.check_key(key, &limits)?;
-        check_options(options)?;
-        check_write_precondition(options.precondition.as_ref(), &limits)?;
-        upload_plan(options.size, &limits, options.chunk_bytes_max)?;
-        if options.precondition.is_some() {
-            let stored = self.load_header(key).await?;
-            check_precondition(options.precondition.as_ref(), self.current(key, &stored)?)?;
-        }
-        let mut lost = String::new();
-        for attempt in 1..=KV_ATTEMPTS.attempts_max {
-            // Each attempt has a name of its own: one that was given up and lands late would
-            // take back what has been accepted since.
-            let upload = self.new_upload(key, options);
-            let kv_key = key::upload(key, upload.upload);
-            let value = encode(&upload, &limits)?;
-            match self.kv().set_if(&kv_key, value, self.record_options(&upload, &limits)).await {
-                Ok(_) => return Ok(key::upload_name(&kv_key)),
-                Err(Failure::Definite(error)) => return Err(error),
-                Err(Failure::Ambiguous(why)) => lost = why,
+        self.counted("begin", On::Key(key), async {
+            let limits = self.limits();
+            self.check_key(key, &limits)?;
+            check_options(options)?;
+            check_write_precondition(options.precondition.as_ref(), &limits)?;
+            upload_plan(options.size, &limits, options.chunk_bytes_max, None)?;
+            if options.precondition.is_some() {
+                let stored = self.load_header(key).await?;
+                check_precondition(options.precondition.as_ref(), self.current(key, &stored)?)?;
             }
-            self.kv().back_off(attempt).await;
-            if limits.staleness_ms == 0 && self.look(&kv_key, &limits).await?.is_some() {
-                return Ok(key::upload_name(&kv_key));
+            let begun = |kv_key: &str| {
+                let name = key::upload_name(kv_key);
+                self.measures().note(|operation| operation.upload = Some(name.clone()));
+                name
+            };
+            let mut lost = String::new();
+            for attempt in 1..=KV_ATTEMPTS.attempts_max {
+                // Each attempt has a name of its own: one that was given up and lands late would
+                // take back what has been accepted since.
+                let upload = self.new_upload(key, options);
+                let kv_key = key::upload(key, upload.upload);
+                let value = encode(&upload, &limits)?;
+                match self.kv().set_if(&kv_key, value, self.record_options(&upload, &limits)).await
+                {
+                    Ok(_) => return Ok(begun(&kv_key)),
+                    Err(Failure::Definite(error)) => return Err(error),
+                    Err(Failure::Ambiguous(why)) => lost = why,
+                }
+                self.kv().back_off(attempt).await;
+                if limits.staleness_ms == 0 && self.look(&kv_key, &limits).await?.is_some() {
+                    return Ok(begun(&kv_key));
+                }
             }
-        }
-        Err(Error::Unavailable(lost, None))
+            Err(Error::Unavailable(lost, None))
+        })
+        .await
     }
 
     /// An upload that begins now.
@@ -117,31 +127,39 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// [`Error::NotFound`] where there is none that can be gone on with or has been
     /// committed.
     pub async fn status(&self, name: &str) -> Result<UploadStatus, Error> {
-        let held = self.load_upload(name, &self.limits()).await?;
-        let mut status = status(&held.upload);
-        if status.digest.is_none() {
-            status.digest = Some(self.digest_of_upload(&held, &self.limits()).await?.to_string());
-        }
-        Ok(status)
+        self.counted("status", On::Upload(name), async {
+            let held = self.load_upload(name, &self.limits()).await?;
+            let mut status = status(&held.upload);
+            if status.digest.is_none() {
+                status.digest =
+                    Some(self.digest_of_upload(&held, &self.limits()).await?.to_string());
+            }
+            Ok(status)
+        })
+        .await
     }
 
     /// Discards an upload. One that is being committed cannot be.
     pub async fn abort(&self, name: &str) -> Result<(), Error> {
-        let limits = self.limits();
-        for _ in 0..COMMIT_ATTEMPTS {
-            let held = self.load_upload(name, &limits).await?;
-            if held.upload.state != State::Open {
-                return Err(Error::InvalidArgument(
-                    "the upload is complete: commit it, or delete the object that it became".into(),
-                ));
+        self.counted("abort", On::Upload(name), async {
+            let limits = self.limits();
+            for _ in 0..COMMIT_ATTEMPTS {
+                let held = self.load_upload(name, &limits).await?;
+                if held.upload.state != State::Open {
+                    return Err(Error::InvalidArgument(
+                        "the upload is complete: commit it, or delete the object that it became"
+                            .into(),
+                    ));
+                }
+                let aborted = Upload { state: State::Aborted, ..held.upload.clone() };
+                if let Some(held) = self.replace_upload(&held, aborted, &limits).await? {
+                    self.condemn(&held.upload.segments, &limits).await;
+                    return Ok(());
+                }
             }
-            let aborted = Upload { state: State::Aborted, ..held.upload.clone() };
-            if let Some(held) = self.replace_upload(&held, aborted, &limits).await? {
-                self.condemn(&held.upload.segments, &limits).await;
-                return Ok(());
-            }
-        }
-        Err(busy())
+            Err(busy())
+        })
+        .await
     }
 
     /// Uploads under way for keys with a prefix, in no order. A page may be short, even
@@ -152,32 +170,37 @@ impl<K: Kv, C: Clock> Store<K, C> {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<UploadPage, Error> {
-        if limit == 0 || limit > LIST_LIMIT_MAX {
-            return Err(Error::InvalidArgument(format!(
-                "a page of {limit} is not possible; ask for 1 to {LIST_LIMIT_MAX}"
-            )));
-        }
-        let limits = self.limits();
-        let page = self.kv().list_keys(UPLOAD_PREFIX, cursor, limit).await?;
-        let names = page.keys.iter().map(|listed| key::upload_name(&listed.key));
-        let uploads = stream::iter(names)
-            .map(|name| async { self.load_upload(&name, &limits).await.map(|held| (name, held)) })
-            .buffered(pacing::depth(&limits))
-            .filter_map(async |loaded| match loaded {
-                Ok((name, held)) => {
-                    let under_way = matches!(held.upload.state, State::Open | State::Sealed(_));
-                    let listed = under_way && held.upload.key.starts_with(prefix);
-                    listed.then(|| Ok((name, status(&held.upload))))
-                }
-                // What is over, or can never be read, is not under way.
-                Err(Error::NotFound | Error::Corrupt(_)) => None,
-                // Listed, and not to be seen by a read yet: so young that its writer knows.
-                Err(Error::Unavailable(..)) if limits.staleness_ms > 0 => None,
-                Err(error) => Some(Err(error)),
-            })
-            .try_collect()
-            .await?;
-        Ok(UploadPage { uploads, cursor: page.cursor })
+        self.counted("list-uploads", On::Key(prefix), async {
+            if limit == 0 || limit > LIST_LIMIT_MAX {
+                return Err(Error::InvalidArgument(format!(
+                    "a page of {limit} is not possible; ask for 1 to {LIST_LIMIT_MAX}"
+                )));
+            }
+            let limits = self.limits();
+            let page = self.kv().list_keys(UPLOAD_PREFIX, cursor, limit).await?;
+            let names = page.keys.iter().map(|listed| key::upload_name(&listed.key));
+            let uploads = stream::iter(names)
+                .map(|name| async {
+                    self.load_upload(&name, &limits).await.map(|held| (name, held))
+                })
+                .buffered(pacing::depth(&limits))
+                .filter_map(async |loaded| match loaded {
+                    Ok((name, held)) => {
+                        let under_way = matches!(held.upload.state, State::Open | State::Sealed(_));
+                        let listed = under_way && held.upload.key.starts_with(prefix);
+                        listed.then(|| Ok((name, status(&held.upload))))
+                    }
+                    // What is over, or can never be read, is not under way.
+                    Err(Error::NotFound | Error::Corrupt(_)) => None,
+                    // Listed, and not to be seen by a read yet: so young that its writer knows.
+                    Err(Error::Unavailable(..)) if limits.staleness_ms > 0 => None,
+                    Err(error) => Some(Err(error)),
+                })
+                .try_collect()
+                .await?;
+            Ok(UploadPage { uploads, cursor: page.cursor })
+        })
+        .await
     }
 
     /// Reads the record of an upload that is not aborted, and has been committed or is not
@@ -198,6 +221,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
         if upload.upload != id || key::upload(&upload.key, id) != kv_key {
             return Err(damaged("its record is the one of another".to_string()));
         }
+        self.measure_upload(name, &upload.key);
         let late = self.clock().wall_ms() > upload.deadline;
         match upload.state {
             State::Aborted => return Err(Error::NotFound),
@@ -377,9 +401,10 @@ pub(super) fn upload_plan(
     size: Option<u64>,
     limits: &KvLimits,
     chunk_bytes_max: Option<u32>,
+    content_type: Option<&str>,
 ) -> Result<Plan, Error> {
     let uncounted = KvLimits { operations_max: None, ..limits.clone() };
-    let plan = Plan::new(size, &uncounted, chunk_bytes_max)?;
+    let plan = Plan::new(size, &uncounted, chunk_bytes_max)?.of_type(content_type);
     match limits.operations_max {
         None => Ok(plan),
         Some(_) => Plan::new(None, limits, chunk_bytes_max),

@@ -14,6 +14,7 @@ use crate::kv::{Kv, KvLimits};
 use crate::limits::{INLINE_BYTES_DEFAULT, PROBLEMS_MAX};
 use crate::manifest::codec;
 use crate::manifest::paging::HEADER_BYTES;
+use crate::metrics::On;
 use crate::object::VerifyReport;
 use crate::pacing;
 use crate::range::Span;
@@ -24,48 +25,52 @@ impl<K: Kv, C: Clock> Store<K, C> {
     /// [`Error::NotFound`] where there is no object, [`Error::Corrupt`] where its
     /// manifest cannot be read; what is wrong below it is in the report.
     pub async fn verify(&self, key: &str) -> Result<VerifyReport, Error> {
-        let limits = self.limits();
-        self.check_key(key, &limits)?;
-        // The content may come along with the manifest.
-        let share = self.take_share(INLINE_BYTES_DEFAULT + HEADER_BYTES, &limits).await?;
-        let stored = self.load_whole(key).await?;
-        let manifest = self.current(key, &stored)?.ok_or(Error::NotFound)?.clone();
-        let mut report = VerifyReport::default();
-        if manifest.is_inline() {
-            let content = stored.map(|stored| stored.content).unwrap_or_default();
-            let checked = codec::inline_content(&manifest, &content);
-            report.add(checked.map(|()| content.len() as u64).map_err(Fault::Wrong))?;
-            return Ok(report);
-        }
-        drop(share);
-        let span = Span::new(0, manifest.info.size);
-        let mut walk = Walk::new(manifest.nodes.clone(), manifest.segments.clone(), span);
-        let mut fetches: FuturesOrdered<LocalBoxFuture<'_, Result<u64, Fault>>> =
-            FuturesOrdered::new();
-        while let Some(step) = walk.next(self).await {
-            match step {
-                Err(fault) => fetches.push_back(Box::pin(async { Err(fault) })),
-                Ok(step) => {
-                    let share = self
-                        .take_or_wait(step.node.length, &limits, &mut fetches, &mut report)
-                        .await?;
-                    let lone = manifest.is_lone_chunk();
-                    fetches.push_back(Box::pin(async move {
-                        // Only the length counts from here on: the bytes go at once.
-                        let bytes = self.fetch(step, lone).await?;
-                        drop(share);
-                        Ok(bytes.len() as u64)
-                    }));
+        self.counted("verify", On::Key(key), async {
+            let limits = self.limits();
+            self.check_key(key, &limits)?;
+            // The content may come along with the manifest.
+            let share = self.take_share(INLINE_BYTES_DEFAULT + HEADER_BYTES, &limits).await?;
+            let stored = self.load_whole(key).await?;
+            let manifest = self.current(key, &stored)?.ok_or(Error::NotFound)?.clone();
+            let mut report = VerifyReport::default();
+            if manifest.is_inline() {
+                let content = stored.map(|stored| stored.content).unwrap_or_default();
+                let checked = codec::inline_content(&manifest, &content);
+                report.add(checked.map(|()| content.len() as u64).map_err(Fault::Wrong))?;
+                return Ok(report);
+            }
+            drop(share);
+            let span = Span::new(0, manifest.info.size);
+            let mut walk =
+                Walk::new(manifest.nodes.clone(), manifest.segments.clone(), span.into());
+            let mut fetches: FuturesOrdered<LocalBoxFuture<'_, Result<u64, Fault>>> =
+                FuturesOrdered::new();
+            while let Some(step) = walk.next(self).await {
+                match step {
+                    Err(fault) => fetches.push_back(Box::pin(async { Err(fault) })),
+                    Ok(step) => {
+                        let share = self
+                            .take_or_wait(step.node.length, &limits, &mut fetches, &mut report)
+                            .await?;
+                        let lone = manifest.is_lone_chunk();
+                        fetches.push_back(Box::pin(async move {
+                            // Only the length counts from here on: the bytes go at once.
+                            let bytes = self.fetch(step, lone).await?;
+                            drop(share);
+                            Ok(bytes.len() as u64)
+                        }));
+                    }
+                }
+                while fetches.len() >= pacing::depth(&limits) {
+                    report.add_next(&mut fetches).await?;
                 }
             }
-            while fetches.len() >= pacing::depth(&limits) {
+            while !fetches.is_empty() {
                 report.add_next(&mut fetches).await?;
             }
-        }
-        while !fetches.is_empty() {
-            report.add_next(&mut fetches).await?;
-        }
-        Ok(report)
+            Ok(report)
+        })
+        .await
     }
 
     /// A share of the budget for the next fetch: at once, or after those under way.

@@ -11,6 +11,7 @@ use crate::key::{self, Id};
 use crate::kv::Kv;
 use crate::manifest::{Node, Place, codec};
 use crate::range::Span;
+use crate::stripe::Cut;
 
 /// Why the bytes behind a node cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,22 +46,29 @@ pub(super) struct Step {
     pub node: Node,
 }
 
+impl Step {
+    /// Which bytes of the object it holds.
+    pub fn span(&self) -> Span {
+        Span::new(self.offset, self.offset + self.node.length)
+    }
+}
+
 /// A walk under way.
 #[derive(Debug)]
 pub(super) struct Walk {
     /// Lists entered and not done with, the innermost last.
     lists: Vec<std::vec::IntoIter<Node>>,
-    span: Span,
+    cut: Cut,
     segments: Vec<Id>,
     offset: u64,
     index: u64,
 }
 
 impl Walk {
-    /// Over all chunks of a list that hold bytes of `span`; chunks and pages lie in
+    /// Over all chunks of a list that hold bytes of what is read; chunks and pages lie in
     /// these segments.
-    pub fn new(nodes: Vec<Node>, segments: Vec<Id>, span: Span) -> Self {
-        Self { lists: vec![nodes.into_iter()], span, segments, offset: 0, index: 0 }
+    pub fn new(nodes: Vec<Node>, segments: Vec<Id>, cut: Cut) -> Self {
+        Self { lists: vec![nodes.into_iter()], cut, segments, offset: 0, index: 0 }
     }
 
     /// The next chunk. A page that cannot be had is a fault; the walk can go on
@@ -74,19 +82,15 @@ impl Walk {
                 self.lists.pop();
                 continue;
             };
-            let here = Span::new(self.offset, self.offset + node.length);
             let step = Step { offset: self.offset, index: self.index, node };
-            let Place::Page { segment, number, .. } = node.place else {
-                self.pass(&node);
-                match self.span.intersect(here).is_empty() {
-                    true => continue,
-                    false => return Some(Ok(step)),
-                }
-            };
-            if self.span.intersect(here).is_empty() {
+            if self.cut.first_in(step.span()).is_none() {
                 self.pass(&node);
                 continue;
             }
+            let Place::Page { segment, number, .. } = node.place else {
+                self.pass(&node);
+                return Some(Ok(step));
+            };
             match self.page(store, segment, number, &node).await {
                 Ok(nodes) => self.lists.push(nodes.into_iter()),
                 Err(fault) => {
@@ -138,6 +142,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
         if !chunk_is(&bytes, step.offset, lone, &step.node.cv) {
             return Err(Fault::Wrong(format!("{what} does not hold the bytes that were written")));
         }
+        self.measure_chunk("read", bytes.len());
         Ok(bytes)
     }
 }

@@ -31,7 +31,7 @@ use crate::limits::{
 };
 use crate::manifest::paging::{ChunkList, FullPage, list_nodes_max};
 use crate::manifest::{Node, Place};
-use crate::pacing;
+use crate::pacing::{Direction, Transfer};
 use crate::segment::Segment;
 use crate::upload::Upload;
 
@@ -56,7 +56,9 @@ pub(super) struct SegmentWriter<'a, K, C> {
     unsettled: VecDeque<Unsettled>,
     /// Where an append writes down how far everything before is acknowledged.
     journal: Option<Journal<'a, K, C>>,
-    depth: usize,
+    /// Its part of what all have under way.
+    transfer: Transfer,
+    useful_max: u32,
     /// Operations that may still be begun, where they are counted.
     operations: Option<u64>,
     ttl_seconds: Option<u32>,
@@ -117,7 +119,8 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             begun: 0,
             unsettled: VecDeque::new(),
             journal: None,
-            depth: pacing::depth(limits),
+            transfer: Transfer::new(store.kv().pacing(), Direction::Write),
+            useful_max: limits.concurrency_max,
             operations,
             ttl_seconds: kv_ttl(limits, kept),
         }
@@ -167,6 +170,16 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
         .await
     }
 
+    /// Waits until one of the sets under way has ended, if there are any.
+    pub async fn one_less(&mut self) -> Result<(), Error> {
+        self.at_most(self.sets.len().saturating_sub(1)).await
+    }
+
+    /// Whether no set is under way.
+    pub fn is_idle(&self) -> bool {
+        self.sets.is_empty()
+    }
+
     fn poll_under_way(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         while let Poll::Ready(Some(acknowledged)) = self.sets.poll_next_unpin(cx) {
             self.acknowledged(acknowledged?);
@@ -211,6 +224,7 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             journal.check_still_ours().await?;
         }
         self.chunks += 1;
+        self.store.measure_chunk("written", chunk.bytes.len());
         let length = chunk.bytes.len() as u64;
         if self.journal.is_none() {
             self.tree.push(length, chunk.digest);
@@ -238,7 +252,7 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
             let record = Bytes::from(self.record.encode());
             let key = key::segment(self.id);
             let store = self.store;
-            self.spend(1)?;
+            self.spend(1).await?;
             self.outlast_record().await?;
             if self.alongside(store.kv().set_and_tell(&key, record, options)).await?? {
                 let lag_ns = u64::from(self.write_lag_ms_max) * 1_000_000;
@@ -266,33 +280,41 @@ impl<'a, K: Kv + 'a, C: Clock + 'a> SegmentWriter<'a, K, C> {
         chunk: Option<Node>,
         share: Option<Share>,
     ) -> Result<(), Error> {
-        self.at_most(self.depth - 1).await?;
-        self.spend(1)?;
+        while !self.transfer.may_begin(self.useful_max) {
+            self.one_less().await?;
+        }
+        self.spend(1).await?;
         let store = self.store;
         let options = SetOptions { ttl_seconds: self.ttl_seconds, ..SetOptions::default() };
         let number = self.begun;
         self.begun += 1;
         self.unsettled.push_back(Unsettled { chunk, acknowledged: false });
+        let moving = self.transfer.begin();
         self.sets.push(Box::pin(async move {
             let acknowledged = store.kv().set(&key, value, options).await;
-            drop(share);
+            drop((share, moving));
             acknowledged.map(|()| number)
         }));
         Ok(())
     }
 
-    fn spend(&mut self, operations: u64) -> Result<(), Error> {
-        let Some(left) = &mut self.operations else { return Ok(()) };
-        *left = left.checked_sub(operations).ok_or_else(|| match self.journal {
-            None => Error::LimitExceeded(
+    async fn spend(&mut self, operations: u64) -> Result<(), Error> {
+        let Some(left) = self.operations else { return Ok(()) };
+        if let Some(left) = left.checked_sub(operations) {
+            self.operations = Some(left);
+            return Ok(());
+        }
+        if self.journal.is_none() {
+            return Err(Error::LimitExceeded(
                 "the body needs more kv operations than this invocation may make; announce its size, so that larger chunks are planned".to_string(),
-            ),
-            Some(_) => Error::Unavailable(
-                "this invocation may make no more kv operations; what was stored is kept: go on in another".to_string(),
-                None,
-            ),
-        })?;
-        Ok(())
+            ));
+        }
+        // Only what is acknowledged is kept, and what is under way is paid for.
+        self.at_most(0).await?;
+        Err(Error::Unavailable(
+            "this invocation may make no more kv operations; what was stored is kept: go on in another".to_string(),
+            None,
+        ))
     }
 
     /// Waits until everything is acknowledged; for a segment that is the whole object.

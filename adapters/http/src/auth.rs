@@ -57,7 +57,7 @@ impl Need {
             _ if method == Method::OPTIONS => Self::Nothing,
             Target::Health | Target::Server => Self::Nothing,
             // The page holds no data.
-            Target::Ui(_) if safe => Self::Nothing,
+            Target::Ui(_) | Target::Root if safe => Self::Nothing,
             // It changes nothing, so a read-only server does it too.
             Target::Sign(_) => Self::Inside,
             Target::Object(_) if safe => Self::Read,

@@ -40,7 +40,7 @@ impl Body {
     }
 
     /// Bytes that are all at hand.
-    pub(crate) fn whole(bytes: Bytes) -> Self {
+    pub fn whole(bytes: Bytes) -> Self {
         Self::new(Some(bytes.len() as u64), AtHand(bytes))
     }
 

@@ -4,7 +4,8 @@
 mod request;
 mod response;
 
-use chunk_store::component::{ImportedKv, WasiClock, store};
+use chunk_store::component::{ImportedKv, store};
+use chunk_store::wasi::WasiClock;
 use wasip3::cli::environment::get_environment;
 use wasip3::http::types::{ErrorCode, Request, Response};
 use wasip3::http_compat::http_from_wasi_request;

@@ -1,11 +1,13 @@
 //! From a request to what answers it.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use chunk_store::body::Source;
 use chunk_store::clock::Clock;
 use chunk_store::kv::Kv;
+use chunk_store::metrics::Snapshot;
 use chunk_store::store::Store;
 use headers::{Allow, ContentLength, ContentType, HeaderMapExt};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH};
@@ -33,6 +35,8 @@ struct Inner<K, C> {
     store: Store<K, C>,
     clock: C,
     settings: Settings,
+    /// What others have counted.
+    past: RefCell<Snapshot>,
 }
 
 impl<K, C> Clone for Gateway<K, C> {
@@ -53,7 +57,20 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// A gateway to a store. `clock` is the one that the store was made with, or tells the
     /// same times.
     pub fn new(store: Store<K, C>, clock: C, settings: Settings) -> Self {
-        Self { inner: Rc::new(Inner { store, clock, settings }) }
+        Self { inner: Rc::new(Inner { store, clock, settings, past: RefCell::default() }) }
+    }
+
+    /// Has `/_/metrics` tell from now on what others have counted before, too, that this one
+    /// stands for.
+    pub fn tell(&self, past: Snapshot) {
+        self.inner.past.replace(past);
+    }
+
+    /// What it has counted, and those before it.
+    pub(crate) fn counted(&self) -> Snapshot {
+        let mut sum = self.inner.past.borrow().clone();
+        sum.go_on_with(self.inner.store.metrics());
+        sum
     }
 
     pub(crate) fn store(&self) -> &Store<K, C> {
@@ -79,7 +96,9 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         let (head, source) = request.into_parts();
         let settings = &self.inner.settings;
         let mut trusted = false;
-        let mut response = match self.serve(&head, source, &mut trusted).await {
+        let trace = head.headers.get("traceparent").and_then(|trace| trace.to_str().ok());
+        let served = self.serve(&head, source, &mut trusted);
+        let mut response = match self.inner.store.traced(trace, served).await {
             Ok(response) => response,
             Err(problem) => problem.into_response(trusted),
         };
@@ -141,7 +160,9 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
             (Target::Manifest(_), _) => self.list_chunks(call).await,
             (Target::Sign(_), _) => self.sign(call),
             (Target::Ui(_), _) => ui::serve(call),
+            (Target::Root, _) => ui::lead(call),
             (Target::Sweep, _) => self.sweep(call).await,
+            (Target::Metrics, _) => self.metrics(call),
             (Target::Health, _) => self.health(call).await,
             (Target::Object(_) | Target::Uploads | Target::Upload(_) | Target::Server, _) => {
                 Err(not_allowed(call.target.methods(self.inner.settings.read_only)))
@@ -172,12 +193,16 @@ fn not_allowed(methods: &[Method]) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid-argument", detail).with(ALLOW, &list)
 }
 
+/// Whether answers of this status end with their head (RFC 9112, section 6.3).
+pub fn has_no_body(status: StatusCode) -> bool {
+    [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+}
+
 /// Says how long an answer is where that is known, so that it need not be chunked; not
 /// where the status says that there is no content (RFC 9110, section 8.6).
 fn tell_length(response: &mut Response<Body>) {
-    let bare = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
     if let Some(length) = response.body().length()
-        && !bare
+        && !has_no_body(response.status())
         && !response.headers().contains_key(CONTENT_LENGTH)
     {
         response.headers_mut().typed_insert(ContentLength(length));

@@ -110,7 +110,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         reading: &Reading<'_>,
         range: ByteRange,
     ) -> Result<Response<Body>, Problem> {
-        let options = GetOptions { range: Some(range), precondition: None };
+        let options = GetOptions { range: Some(range), ..GetOptions::default() };
         let (Content { info, part }, reader) = match self.store().get(&reading.key, &options).await
         {
             Ok(opened) => opened,
@@ -190,6 +190,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         let options = GetOptions {
             range: Some(ByteRange::Between(span.start, span.end)),
             precondition: Some(Precondition::GenerationIs(info.generation.clone())),
+            stripe: None,
         };
         let (content, reader) = self.store().get(&info.key, &options).await?;
         body(reader, content.part).await

@@ -17,7 +17,7 @@ mod auth;
 mod body;
 mod caching;
 mod chunks;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "component"))]
 mod component;
 mod conditions;
 mod cors;
@@ -29,7 +29,10 @@ mod health;
 pub mod limits;
 mod links;
 mod list;
+pub mod metrics;
 mod multipart;
+#[cfg(target_family = "wasm")]
+mod outgoing;
 mod problem;
 mod put;
 mod query;
@@ -43,7 +46,7 @@ mod ui;
 mod uploads;
 
 pub use body::{Body, Piece};
-pub use gateway::Gateway;
+pub use gateway::{Gateway, has_no_body};
 pub use links::sign;
 pub use problem::{Failure, refusal};
 pub use route::path_of;

@@ -143,34 +143,30 @@ impl Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let detail = error.to_string();
-        let is = |status, name| Self::new(status, name, detail.clone());
+        let (detail, name) = (error.to_string(), error.name());
+        let is = |status| Self::new(status, name, detail.clone());
         match error {
-            Error::NotFound => is(StatusCode::NOT_FOUND, "not-found"),
+            Error::NotFound => is(StatusCode::NOT_FOUND),
             Error::PreconditionFailed(current) => {
                 Self::condition_failed(current.as_ref().map(|info| &info.etag[..]))
             }
             Error::RangeNotSatisfiable(size) => Self::range_not_satisfiable(size, detail),
-            Error::InvalidArgument(_) => is(StatusCode::BAD_REQUEST, "invalid-argument"),
-            Error::LimitExceeded(_) => is(StatusCode::PAYLOAD_TOO_LARGE, "limit-exceeded"),
-            Error::BodyMismatch(_) => is(StatusCode::BAD_REQUEST, "body-mismatch"),
-            Error::OffsetMismatch(offset) => {
-                is(StatusCode::CONFLICT, "offset-mismatch").with_fact("offset", offset)
-            }
-            Error::Replaced => is(StatusCode::CONFLICT, "replaced"),
-            Error::Corrupt(_) => is(StatusCode::INTERNAL_SERVER_ERROR, "corrupt").private(),
+            Error::InvalidArgument(_) => is(StatusCode::BAD_REQUEST),
+            Error::LimitExceeded(_) => is(StatusCode::PAYLOAD_TOO_LARGE),
+            Error::BodyMismatch(_) => is(StatusCode::BAD_REQUEST),
+            Error::OffsetMismatch(offset) => is(StatusCode::CONFLICT).with_fact("offset", offset),
+            Error::Replaced => is(StatusCode::CONFLICT),
+            Error::Corrupt(_) => is(StatusCode::INTERNAL_SERVER_ERROR).private(),
             Error::Unavailable(_, after_ms) => {
                 let seconds = after_ms.map_or(RETRY_AFTER_SECONDS_DEFAULT, |ms| ms.div_ceil(1000));
-                is(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+                is(StatusCode::SERVICE_UNAVAILABLE)
                     .with(RETRY_AFTER, &seconds.max(1).to_string())
                     .private()
             }
-            Error::Uncertain(_) => is(StatusCode::INTERNAL_SERVER_ERROR, "uncertain").private(),
-            Error::Unsupported(_) => is(StatusCode::NOT_IMPLEMENTED, "unsupported"),
-            Error::Denied(why) if is_full(&why) => {
-                is(StatusCode::INSUFFICIENT_STORAGE, "denied").private()
-            }
-            Error::Denied(_) => is(StatusCode::FORBIDDEN, "denied").private(),
+            Error::Uncertain(_) => is(StatusCode::INTERNAL_SERVER_ERROR).private(),
+            Error::Unsupported(_) => is(StatusCode::NOT_IMPLEMENTED),
+            Error::Denied(why) if is_full(&why) => is(StatusCode::INSUFFICIENT_STORAGE).private(),
+            Error::Denied(_) => is(StatusCode::FORBIDDEN).private(),
         }
     }
 }

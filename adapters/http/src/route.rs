@@ -39,8 +39,12 @@ pub(crate) enum Target {
     Ui(String),
     /// `/_/sweep`.
     Sweep,
+    /// `/_/metrics`.
+    Metrics,
     /// `/_/health`.
     Health,
+    /// `/`: leads people to the page.
+    Root,
     /// `OPTIONS *`.
     Server,
 }
@@ -57,6 +61,9 @@ impl Target {
         let Some(path) = path.strip_prefix('/') else {
             return Err(Problem::invalid("the path does not begin with `/`"));
         };
+        if path.is_empty() {
+            return Ok(Self::Root);
+        }
         let Some(inside) = path.strip_prefix(RESERVED_PREFIX) else {
             return Ok(Self::Object(decode_key(path)?));
         };
@@ -66,6 +73,7 @@ impl Target {
                 "list" => Ok(Self::List),
                 "ui" => Ok(Self::Ui(String::new())),
                 "sweep" => Ok(Self::Sweep),
+                "metrics" => Ok(Self::Metrics),
                 "health" => Ok(Self::Health),
                 _ => Err(Problem::no_such_resource()),
             },
@@ -166,7 +174,6 @@ mod tests {
     #[test]
     fn what_is_no_key_is_refused() {
         for path in [
-            "/",
             "/%00",
             "/a%0Ab",
             "/a%7F",

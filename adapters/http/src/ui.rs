@@ -65,7 +65,7 @@ pub(crate) fn serve(call: Call<'_>) -> Result<Response<Body>, Problem> {
     let Target::Ui(name) = &call.target else { unreachable!("only the page comes here") };
     let asset = match &name[..] {
         "" => &ASSETS[0],
-        "/" => return Ok(moved()),
+        "/" => return Ok(moved(StatusCode::PERMANENT_REDIRECT, "../ui")),
         name => {
             let named = ASSETS[1..].iter().find(|asset| name.strip_prefix('/') == Some(asset.name));
             named.ok_or_else(Problem::no_such_resource)?
@@ -99,10 +99,17 @@ pub(crate) fn serve(call: Call<'_>) -> Result<Response<Body>, Problem> {
     Ok(response)
 }
 
-/// 308 to the page, relative: a proxy may stand in front.
-fn moved() -> Response<Body> {
+/// Leads from `/` to the page. Not for good: a server in front may have a start page of its
+/// own one day, and browsers remember what is permanent.
+pub(crate) fn lead(call: Call<'_>) -> Result<Response<Body>, Problem> {
+    call.query.finish()?;
+    Ok(moved(StatusCode::TEMPORARY_REDIRECT, "_/ui"))
+}
+
+/// A redirect to a relative place: a proxy may stand in front.
+fn moved(status: StatusCode, to: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static("../ui"));
+    *response.status_mut() = status;
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static(to));
     response
 }

@@ -33,7 +33,7 @@ fn a_range_beside_a_wrong_chunk_is_served() {
     let read = |start, end| {
         block_on(async {
             let range = Some(ByteRange::Between(start, end));
-            let options = GetOptions { range, precondition: None };
+            let options = GetOptions { range, ..GetOptions::default() };
             let (_, mut reader) = bed.store.get("a", &options).await.unwrap();
             let mut bytes = Vec::new();
             while let Some(piece) = reader.next().await {

@@ -412,3 +412,17 @@ fn where_operations_are_counted_invocations_share_an_upload_and_none_takes_more(
     assert!((3..=10).contains(&invocations), "{invocations}");
     assert_eq!(bed.commit(&name).unwrap().digest, Digest::of(&body).to_string());
 }
+
+// An append that ran out of operations gave up the sets under way: where bodies come faster
+// than kv answers, an invocation could keep nothing of what it had paid for. Now it waits.
+#[test]
+fn what_is_under_way_when_operations_are_used_up_is_kept() {
+    let bed = Bed::new(KvLimits { operations_max: Some(18), ..able() });
+    let body = content(20 * 65_536);
+    let name = begin(&bed, &PutOptions { size: Some(body.len() as u64), ..chunked() }).unwrap();
+    let appended = bed.append(&name, 0, &body);
+    assert!(matches!(appended, Err(Error::Unavailable(..))), "{appended:?}");
+    let stored = bed.kv.keys("c/").len();
+    assert!(stored > 1, "{stored} chunks are stored");
+    assert_eq!(bed.offset(&name), stored as u64 * 65_536);
+}

@@ -1,7 +1,6 @@
 //! A response on its way out.
 
-use chunk_store::component::sending::{self, Next, Outgoing};
-use chunk_store::error::Error;
+use chunk_store::component::sending;
 use http::HeaderMap;
 use wasip3::cli::stderr;
 use wasip3::http::types::{ErrorCode, Fields, Response};
@@ -44,18 +43,6 @@ async fn send_body(mut body: Body, writer: BodyWriter) {
         drop(stream);
         let ended = ended.map_err(|error| ErrorCode::InternalError(Some(error.to_string())));
         let _ = end.write(ended.map(|()| None)).await;
-    }
-}
-
-impl Outgoing for Body {
-    type End = ();
-
-    async fn next(&mut self) -> Result<Next<()>, Error> {
-        Ok(self.next().await.transpose()?.map_or(Next::End(()), Next::Piece))
-    }
-
-    fn put_back(&mut self, bytes: u64) {
-        self.put_back(bytes);
     }
 }
 

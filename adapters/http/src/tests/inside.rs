@@ -25,6 +25,32 @@ fn a_manifest_tells_where_the_content_lies() {
 }
 
 #[test]
+fn operations_are_noted_with_the_trace_of_their_request() {
+    let bed = Bed::open();
+    bed.store.take_ended();
+    bed.send("PUT /a", &[("traceparent", "of the put")], &content(300_000));
+    bed.ask("GET /a", &[]);
+    let ended = bed.store.take_ended().operations;
+    let traces: Vec<_> = ended.iter().map(|it| (it.name, it.trace.as_deref())).collect();
+    let of_the_put = Some("of the put");
+    assert_eq!(traces, [("head", of_the_put), ("put", of_the_put), ("get", None)]);
+}
+
+#[test]
+fn metrics_go_on_from_what_others_have_counted() {
+    let past = Bed::open();
+    past.store_in_chunks("a", &content(200_000));
+    let bed = Bed::open();
+    bed.gateway.tell(past.store.metrics());
+    bed.store_in_chunks("a", &content(200_000));
+    let text = String::from_utf8(bed.ask("GET /_/metrics", &[]).body).unwrap();
+    let line = "\nchunk_store_operations_total{operation=\"put\",outcome=\"ok\"} 2\n";
+    assert!(text.contains(line), "{text}");
+    let alone = bed.store.metrics();
+    assert_eq!(alone.value("chunk_store_operations_total", &[("operation", "put")]), 1.0);
+}
+
+#[test]
 fn a_sweep_by_request_is_bounded_unless_it_says_otherwise() {
     let bed = Bed::open();
     for i in 0..600 {

@@ -51,6 +51,19 @@ fn the_page_and_its_files_are_for_anyone() {
 }
 
 #[test]
+fn who_asks_for_nothing_is_led_to_the_page() {
+    for settings in [&[][..], &[("TOKEN", TOKEN)]] {
+        let bed = Bed::set(settings);
+        for (line, location) in [("GET /", "_/ui"), ("HEAD /", "_/ui"), ("GET /_/ui/", "../ui")] {
+            let answer = bed.ask(line, &[]);
+            assert!([307, 308].contains(&answer.status), "{line}: {}", answer.status);
+            assert_eq!(answer.header("location"), location, "{line}");
+        }
+        assert_eq!(bed.ask("GET /?a=b", &[]).status, 400);
+    }
+}
+
+#[test]
 fn the_page_runs_its_own_files_and_asks_its_own_server() {
     let bed = Bed::open();
     let page = bed.ask("GET /_/ui", &[]);

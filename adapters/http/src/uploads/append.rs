@@ -37,7 +37,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         }
         let (source, exceeded) =
             Bounded::new(source, announced.map(|total| total.saturating_sub(offset)));
-        let status = self.append_or_stand(name, offset, source).await?;
+        let status = self.append_or_stand(name, offset, sent, source).await?;
         if exceeded.get() {
             let why = format!("the body goes beyond the announced {} bytes", status.offset);
             return Err(Error::BodyMismatch(why).into());
@@ -60,19 +60,23 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         Ok(())
     }
 
-    /// Adds the bytes. One that is complete takes none; a client that did not hear so asks
-    /// again from its end, and is told once more.
+    /// Adds the bytes, of which the request announces `sent`. One that is complete takes none;
+    /// a client that did not hear so asks again from its end, and is told once more.
     async fn append_or_stand<S: Source>(
         &self,
         name: &str,
         offset: u64,
+        sent: u64,
         source: S,
     ) -> Result<UploadStatus, Error> {
         match self.store().append(name, offset, source).await {
             Err(Error::InvalidArgument(why)) => {
                 let status = self.store().status(name).await?;
                 match status.sealed {
-                    true if status.offset == offset => Ok(status),
+                    true if status.offset == offset && sent == 0 => Ok(status),
+                    true if status.offset == offset => {
+                        Err(Error::BodyMismatch("the upload is complete".to_string()))
+                    }
                     true => Err(Error::OffsetMismatch(status.offset)),
                     false => Err(Error::InvalidArgument(why)),
                 }
