@@ -4,21 +4,27 @@
 use bytes::Bytes;
 use chunk_store::error::Error;
 use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
+use chunk_store::metrics::{Histogram, Sample, Snapshot};
 use chunk_store::object;
 use chunk_store::range::{ByteRange, Span};
+use chunk_store::stripe::Stripe;
 
-pub(crate) use self::exports::streaming::chunk_store::{maintenance, objects, sweeping, uploads};
+pub(crate) use self::exports::streaming::chunk_store::{
+    maintenance, metrics, objects, sweeping, uploads,
+};
 pub(crate) use self::streaming::chunk_store::{kv, types};
 
 // What the macro writes is not ours to document.
 #[allow(missing_docs)]
 mod generated {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "wit",
         world: "store",
         with: {
             "wasi": wasmtime_wasi::p3::bindings,
         },
+        // So that functions that are not async are called like the others.
+        exports: { default: async | store },
     });
 }
 pub(crate) use generated::*;
@@ -50,6 +56,11 @@ impl From<object::GetOptions> for objects::GetOptions {
                 ByteRange::Last(count) => types::ByteRange::Last(count),
             }),
             precondition: options.precondition.map(Into::into),
+            stripe: options.stripe.map(|Stripe { run_bytes, of, index }| objects::Stripe {
+                run_bytes,
+                of,
+                index,
+            }),
         }
     }
 }
@@ -275,5 +286,29 @@ impl From<KeyPage> for kv::KeyPage {
             summary: key.summary.map(Vec::from),
         };
         Self { keys: page.keys.into_iter().map(listed).collect(), cursor: page.cursor }
+    }
+}
+
+impl From<metrics::Snapshot> for Snapshot {
+    fn from(snapshot: metrics::Snapshot) -> Self {
+        let samples = |all: Vec<metrics::Sample>| all.into_iter().map(Into::into).collect();
+        Self {
+            counters: samples(snapshot.counters),
+            gauges: samples(snapshot.gauges),
+            histograms: snapshot.histograms.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<metrics::Sample> for Sample {
+    fn from(metrics::Sample { name, labels, value }: metrics::Sample) -> Self {
+        Self { name, labels, value }
+    }
+}
+
+impl From<metrics::Histogram> for Histogram {
+    fn from(histogram: metrics::Histogram) -> Self {
+        let metrics::Histogram { name, labels, buckets, sum, count } = histogram;
+        Self { name, labels, buckets, sum, count }
     }
 }

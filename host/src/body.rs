@@ -1,16 +1,13 @@
 //! Bodies between Rust's I/O and the guest's streams, both ways with back-pressure:
 //! a bounded channel, filled on one side and emptied on the other.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
-use chunk_store::object::{Content, ObjectInfo};
-use chunk_store::range::Span;
+use bytes::Bytes;
 use futures::channel::mpsc;
-use futures::{Stream, StreamExt};
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc as pieces, oneshot};
 use wasmtime::StoreContextMut;
@@ -19,8 +16,6 @@ use wasmtime::component::{
 };
 
 use crate::bindings::types;
-use crate::error::Error;
-use crate::instance::Instance;
 
 /// The source is read in pieces of up to this many bytes.
 const PIECE_BYTES: usize = 2 << 20;
@@ -37,7 +32,7 @@ pub(crate) type End = Result<(), String>;
 
 /// What a put stores: read ahead of the guest, in a task or a thread of its own.
 pub struct Body {
-    pub(crate) pieces: pieces::Receiver<Vec<u8>>,
+    pub(crate) pieces: Pieces,
     pub(crate) ended: oneshot::Receiver<End>,
     /// Kept for as long as somebody wants the body: one whose put was dropped ends as
     /// one that failed, so that it is not committed.
@@ -63,10 +58,12 @@ impl Body {
     }
 
     fn channel() -> (Self, Filler) {
-        let (sender, pieces) = pieces::channel(PIECES_WAITING);
+        let (pieces, filled) = pieces::channel(PIECES_WAITING);
+        let (emptied, spare) = pieces::channel(PIECES_WAITING);
         let (end, ended) = oneshot::channel();
         let (wanted, unwanted) = oneshot::channel();
-        (Self { pieces, ended, wanted }, Filler { pieces: sender, end, unwanted })
+        let taken = Pieces { filled, emptied, piece: Vec::new(), taken: 0 };
+        (Self { pieces: taken, ended, wanted }, Filler { pieces, spare, end, unwanted })
     }
 }
 
@@ -79,6 +76,8 @@ impl<R: AsyncRead + Send + Unpin + 'static> From<R> for Body {
 /// The side of a body that is filled.
 struct Filler {
     pieces: pieces::Sender<Vec<u8>>,
+    /// Buffers that the guest has emptied.
+    spare: pieces::Receiver<Vec<u8>>,
     end: oneshot::Sender<End>,
     unwanted: oneshot::Receiver<()>,
 }
@@ -104,7 +103,9 @@ impl Filler {
                 Err(error) => break Err(error.to_string()),
             }
             if filled == PIECE_BYTES {
-                let piece = std::mem::replace(&mut buffer, vec![0; PIECE_BYTES]);
+                // One that was used before is neither cleared again nor out of the caches.
+                let next = self.spare.try_recv().unwrap_or_else(|_| vec![0; PIECE_BYTES]);
+                let piece = std::mem::replace(&mut buffer, next);
                 filled = 0;
                 if self.pieces.blocking_send(piece).is_err() {
                     break Ok(());
@@ -154,14 +155,22 @@ async fn pump(source: &mut (impl AsyncRead + Unpin), pieces: &pieces::Sender<Vec
 /// Gives the guest what was read ahead, a little at a time: the guest digests each
 /// part before it asks for the next, while it is still in the nearer cache.
 pub(crate) struct Pieces {
-    pieces: pieces::Receiver<Vec<u8>>,
-    /// What the guest has not taken yet of the piece before.
-    rest: Bytes,
+    filled: pieces::Receiver<Vec<u8>>,
+    emptied: pieces::Sender<Vec<u8>>,
+    /// The piece that the guest is taking, and how many bytes of it the guest has taken.
+    piece: Vec<u8>,
+    taken: usize,
 }
 
 impl Pieces {
-    pub fn new(pieces: pieces::Receiver<Vec<u8>>) -> Self {
-        Self { pieces, rest: Bytes::new() }
+    /// Goes on to another piece; the one before may be filled again.
+    fn turn_to(&mut self, next: Vec<u8>) {
+        let emptied = std::mem::replace(&mut self.piece, next);
+        self.taken = 0;
+        // Pieces of a slow source are not of the usual length.
+        if emptied.len() == PIECE_BYTES {
+            let _ = self.emptied.try_send(emptied);
+        }
     }
 }
 
@@ -176,9 +185,9 @@ impl<D> StreamProducer<D> for Pieces {
         destination: Destination<'a, u8, Bytes>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        if self.rest.is_empty() {
-            match self.pieces.poll_recv(cx) {
-                Poll::Ready(Some(piece)) => self.rest = piece.into(),
+        if self.taken == self.piece.len() {
+            match self.filled.poll_recv(cx) {
+                Poll::Ready(Some(piece)) => self.turn_to(piece),
                 Poll::Ready(None) => return Poll::Ready(Ok(StreamResult::Dropped)),
                 Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
                 Poll::Pending => return Poll::Pending,
@@ -186,10 +195,11 @@ impl<D> StreamProducer<D> for Pieces {
         }
         let mut destination = destination.as_direct(store, PART_BYTES);
         let room = destination.remaining();
-        let count = room.len().min(self.rest.len()).min(PART_BYTES);
-        room[..count].copy_from_slice(&self.rest[..count]);
+        let rest = &self.piece[self.taken..];
+        let count = room.len().min(rest.len()).min(PART_BYTES);
+        room[..count].copy_from_slice(&rest[..count]);
         destination.mark_written(count);
-        self.rest.advance(count);
+        self.taken += count;
         Poll::Ready(Ok(StreamResult::Completed))
     }
 }
@@ -251,84 +261,5 @@ impl<D, T: Lift + Send + 'static> FutureConsumer<D> for TakenEnd<T> {
             let _ = sender.send(end);
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-/// An object being read: its description, and its body as [`AsyncRead`] or piece by
-/// piece. Every byte that it gives has been verified, and it ends with an error
-/// unless it was whole.
-pub struct ObjectReader {
-    content: Content,
-    pieces: mpsc::Receiver<Bytes>,
-    ended: Option<oneshot::Receiver<Result<(), types::Error>>>,
-    instance: Instance,
-    /// What `AsyncRead` has not passed on yet.
-    rest: Bytes,
-}
-
-/// What `get` hands over: a channel to take the body from, and how it ends.
-pub(crate) type Opened =
-    (Content, mpsc::Receiver<Bytes>, oneshot::Receiver<Result<(), types::Error>>);
-
-impl ObjectReader {
-    pub(crate) fn new((content, pieces, ended): Opened, instance: Instance) -> Self {
-        Self { content, pieces, ended: Some(ended), instance, rest: Bytes::new() }
-    }
-
-    /// The object.
-    pub fn info(&self) -> &ObjectInfo {
-        &self.content.info
-    }
-
-    /// Which bytes of the object the body holds.
-    pub fn part(&self) -> Span {
-        self.content.part
-    }
-
-    /// The next bytes; `None` after the last, and only if the body was whole.
-    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
-        if !self.rest.is_empty() {
-            return Some(Ok(std::mem::take(&mut self.rest)));
-        }
-        if let Some(piece) = self.pieces.next().await {
-            return Some(Ok(piece));
-        }
-        match self.ended.take()?.await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(Err(Error::Store(error.into()))),
-            Err(_) => Some(Err(self.instance.trap().await)),
-        }
-    }
-}
-
-impl AsyncRead for ObjectReader {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.rest.is_empty() {
-            match ready!(Pin::new(&mut self.pieces).poll_next(cx)) {
-                Some(piece) => self.rest = piece,
-                None => return self.poll_end(cx),
-            }
-        }
-        let count = self.rest.len().min(buffer.remaining());
-        buffer.put_slice(&self.rest[..count]);
-        self.rest.advance(count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl ObjectReader {
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(ended) = &mut self.ended else { return Poll::Ready(Ok(())) };
-        let end = ready!(Pin::new(ended).poll(cx));
-        self.ended = None;
-        Poll::Ready(match end {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(io::Error::other(Error::Store(error.into()))),
-            Err(_) => Err(io::Error::other(Error::Trap("it ended during a read".to_string()))),
-        })
     }
 }

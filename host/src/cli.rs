@@ -9,10 +9,12 @@ mod delete;
 mod failure;
 mod get;
 mod list;
+mod log;
 mod output;
 mod put;
 mod range;
 mod serve;
+mod stats;
 mod sweep;
 mod transfer;
 mod uploads;
@@ -28,10 +30,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::args::{Args, Command};
 use self::failure::Failure;
+use self::log::Log;
 use self::output::Output;
-use chunk_store_host::ChunkStore;
+use self::stats::Stats;
 use chunk_store_host::kv::namespace::Namespaced;
 use chunk_store_host::kv::{self, Backend};
+use chunk_store_host::{ChunkStore, Config};
 
 /// A process that a signal ended has this exit code, plus the signal's number.
 const SIGNALLED: u8 = 128;
@@ -39,6 +43,10 @@ const SIGNALLED: u8 = 128;
 /// How long the end of the process waits for what a command that failed or was
 /// interrupted had begun.
 const SHUT_DOWN: Duration = Duration::from_secs(2);
+
+/// A large object is read by one instance for each processor, and no more than this: what
+/// memory and disks give is digested by then.
+const READERS_MAX: usize = 4;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -91,36 +99,50 @@ async fn interruption() -> u8 {
 }
 
 async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
+    let log = Log::start(&args)?;
+    let ended = run_command(args, output).await;
+    log.shut_down().await;
+    ended
+}
+
+async fn run_command(args: Args, output: &Output) -> Result<ExitCode, Failure> {
     if let Command::Completions { shell } = args.command {
         let mut command = Args::command();
         clap_complete::generate(shell, &mut command, "chunk-store", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
     }
-    if let Command::Copy(copy) = args.command {
-        let copied = copy::run(copy, args.namespace.as_deref(), output);
-        return unless_interrupted(copied, output).await;
-    }
     if let Command::Sign(sign) = args.command {
         return serve::print_link(&sign, output);
     }
+    let namespace = args.namespace.as_deref();
+    let stats = Stats { wanted: args.stats, beside_content: args.command.prints_content() };
     if let Command::Serve(serve) = args.command {
-        let writes = serve.writes();
-        let backend = open_backend(&args.kv, args.namespace.as_deref(), writes, output).await?;
-        return serve::run(backend, serve, output).await;
+        let backend = open_backend(&args.kv, namespace, serve.writes(), output).await?;
+        return serve::run(backend, serve, stats, output).await;
     }
-    let creates = matches!(args.command, Command::Put(_));
-    let opened = OnceCell::new();
+    let opened = Opened::new();
     let work = async {
-        let store = open(&args.kv, args.namespace.as_deref(), creates, output).await?;
-        run_on(opened.get_or_init(|| store), args.command, output).await
+        if let Command::Copy(copy) = args.command {
+            return copy::run(copy, namespace, &opened, output).await;
+        }
+        let creates = matches!(args.command, Command::Put(_));
+        let store = open(&args.kv, namespace, creates, output).await?;
+        let [(_, store)] = &opened.get_or_init(|| vec![(None, store)])[..] else {
+            unreachable!("there is one")
+        };
+        run_on(store, args.command, output).await
     };
     let ended = unless_interrupted(work, output).await;
-    if let Some(store) = opened.into_inner() {
+    for (which, store) in opened.into_inner().unwrap_or_default() {
+        stats.report(&store, which, output).await;
         // An interrupted upload writes down how far it has come.
         store.shut_down(SHUT_DOWN).await;
     }
     ended
 }
+
+/// The stores that a command has opened; of several, which one each is.
+type Opened = OnceCell<Vec<(Option<&'static str>, ChunkStore)>>;
 
 async fn run_on(
     store: &ChunkStore,
@@ -154,7 +176,9 @@ async fn open(
     output: &Output,
 ) -> Result<ChunkStore, Failure> {
     let backend = open_backend(url, namespace, creates, output).await?;
-    ChunkStore::new(backend).map_err(Failure::from)
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let config = Config { readers_max: processors.min(READERS_MAX), ..Config::default() };
+    ChunkStore::with_config(backend, &config).map_err(Failure::from)
 }
 
 async fn open_backend(

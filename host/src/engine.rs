@@ -8,7 +8,7 @@ use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::p3::bindings::{clocks, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 
-use crate::bindings;
+use crate::bindings::{self, metrics};
 use crate::error::Error;
 use crate::served;
 use crate::surroundings::State;
@@ -20,6 +20,9 @@ pub(crate) trait Guest: Sized + Send + Sync + 'static {
 
     /// Its exports.
     fn exports(store: &mut Store<State>, instance: &Instance) -> wasmtime::Result<Self>;
+
+    /// One of them, which every one has.
+    fn metrics(&self) -> &metrics::Guest;
 }
 
 impl Guest for bindings::Store {
@@ -30,6 +33,10 @@ impl Guest for bindings::Store {
 
     fn exports(store: &mut Store<State>, instance: &Instance) -> wasmtime::Result<Self> {
         Self::new(store, instance)
+    }
+
+    fn metrics(&self) -> &metrics::Guest {
+        self.streaming_chunk_store_metrics()
     }
 }
 
@@ -49,16 +56,30 @@ fn compile(
     component: &[u8],
     link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
 ) -> wasmtime::Result<InstancePre<State>> {
-    let mut config = Config::new();
-    config.wasm_component_model_async(true);
+    let mut config = config();
     // Compiling takes a fifth of a second; where there is no place to keep the result
     // (no home directory), every process pays it.
     if let Ok(cache) = Cache::new(CacheConfig::new()) {
         config.cache(Some(cache));
     }
-    let engine = Engine::new(&config)?;
-    let component = Component::new(&engine, component)?;
-    let mut linker = Linker::new(&engine);
+    linked(&Engine::new(&config)?, component, link)
+}
+
+/// What every engine needs.
+pub(crate) fn config() -> Config {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    config
+}
+
+/// A component, compiled and linked by this engine.
+pub(crate) fn linked(
+    engine: &Engine,
+    component: &[u8],
+    link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
+) -> wasmtime::Result<InstancePre<State>> {
+    let component = Component::new(engine, component)?;
+    let mut linker = Linker::new(engine);
     served::add_to_linker(&mut linker)?;
     clocks::types::add_to_linker::<_, WasiClocks>(&mut linker, State::clocks)?;
     clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(&mut linker, State::clocks)?;

@@ -16,6 +16,7 @@ use wasmtime::component::{Accessor, InstancePre};
 use crate::bindings;
 use crate::engine::Guest;
 use crate::error::Error;
+use crate::operations::{self, Schedule};
 use crate::surroundings::{State, Surroundings};
 
 /// A job under way in an instance of `G`.
@@ -131,17 +132,33 @@ async fn run<G: Guest>(
     let exports = G::exports(&mut store, &instance)?;
     store
         .run_concurrent(async |accessor| {
+            let log = || operations::log(exports.metrics(), accessor);
+            if operations::is_wanted() {
+                // Operations are noted from now on.
+                log().await;
+            }
+            let mut schedule = Schedule::default();
+            let mut logging = FuturesUnordered::new();
             let mut running = FuturesUnordered::new();
             loop {
                 tokio::select! {
                     job = inbox.recv() => match job {
-                        Some(job) => running.push(job(accessor, &exports)),
+                        Some(job) => {
+                            schedule.called();
+                            running.push(job(accessor, &exports));
+                        }
                         None => break,
                     },
                     Some(()) = running.next() => {}
+                    () = schedule.due(), if logging.is_empty() => logging.push(log()),
+                    Some(under_way) = logging.next() => schedule.asked(under_way),
                 }
             }
             while running.next().await.is_some() {}
+            while logging.next().await.is_some() {}
+            if operations::is_wanted() {
+                log().await;
+            }
         })
         .await
 }

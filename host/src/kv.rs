@@ -10,7 +10,6 @@ pub mod memory;
 pub mod namespace;
 pub mod redis;
 
-mod checks;
 mod url;
 
 use std::sync::Arc;

@@ -27,15 +27,23 @@ pub mod copy;
 mod engine;
 mod error;
 mod instance;
+#[cfg(test)]
+mod instructions;
 pub mod kv;
+mod operations;
+pub mod otlp;
+mod reader;
 pub mod serve;
 mod served;
 mod store;
 mod surroundings;
+mod trace;
 
 pub use allocator::keep_freed_memory;
-pub use body::{Body, ObjectReader};
+pub use body::Body;
 pub use error::Error;
+pub use operations::TARGET as OPERATIONS_TARGET;
+pub use reader::ObjectReader;
 pub use store::uploads::UploadReader;
 pub use store::{ChunkStore, Config};
 

@@ -19,9 +19,13 @@
 //! request means is decided in the component (`adapters/http`); nothing of it is here.
 
 mod connection;
+mod counters;
 mod exchange;
+mod head;
+mod incoming;
 pub mod limits;
 mod pool;
+mod record;
 mod sweeping;
 mod traffic;
 
@@ -29,15 +33,20 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chunk_store::metrics::Snapshot;
 use chunk_store_http::{SETTING_PREFIX, Settings};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use self::counters::Counters;
+pub use self::counters::FAMILIES;
 use self::exchange::Exchanges;
 use self::pool::Pool;
+pub use self::record::ACCESS_TARGET;
 use crate::kv::Backend;
+use crate::operations;
 
 /// How a [`Server`] is to run.
 #[derive(Debug, Clone)]
@@ -63,8 +72,8 @@ pub struct Options {
     pub memory_bytes: u64,
     /// Most connections at once, at least 1; more wait to be accepted.
     pub connections_max: usize,
-    /// Most requests at once, at least 1. More wait for [`limits::QUEUE_TIMEOUT`], then are
-    /// told to come back.
+    /// Most requests at once, at least 1. More wait for [`limits::QUEUE_TIMEOUT`],
+    /// [`limits::QUEUE_MAX`] of them at most, then are told to come back.
     pub requests_max: usize,
     /// How long requests that are under way may go on once the server is to stop.
     pub grace: Duration,
@@ -165,9 +174,21 @@ pub struct Server {
     address: SocketAddr,
     backend: Arc<dyn Backend>,
     exchanges: Arc<Exchanges>,
+    counters: Arc<Counters>,
     connections: Arc<Semaphore>,
     grace: Duration,
     sweep_every: Option<Duration>,
+}
+
+/// What a [`Server`] counts; it keeps the instances of the component running.
+pub struct ServerMetrics(Arc<Exchanges>);
+
+impl ServerMetrics {
+    /// What all instances and the server have counted so far; `docs/metrics.md` lists the
+    /// names.
+    pub async fn read(&self) -> Result<Snapshot, crate::Error> {
+        self.0.counted().await
+    }
 }
 
 impl Server {
@@ -177,13 +198,15 @@ impl Server {
         let unbound = |error: std::io::Error| BindError::Address(options.listen, error.to_string());
         let listener = TcpListener::bind(options.listen).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
-        let pool =
-            Pool::start(backend.clone(), environment, options.instances, options.memory_share())?;
+        let counters = Arc::new(Counters::default());
+        let (instances, memory) = (options.instances, options.memory_share());
+        let pool = Pool::start(backend.clone(), environment, instances, memory, counters.clone())?;
         Ok(Self {
             listener,
             address,
             backend,
-            exchanges: Arc::new(Exchanges::new(pool, options.requests_max)),
+            exchanges: Arc::new(Exchanges::new(pool, options.requests_max, counters.clone())),
+            counters,
             connections: Arc::new(Semaphore::new(options.connections_max)),
             grace: options.grace,
             sweep_every: options.sweep_every,
@@ -195,18 +218,23 @@ impl Server {
         self.address
     }
 
+    /// What this server counts, to be read after it has ended too.
+    pub fn metrics(&self) -> ServerMetrics {
+        ServerMetrics(self.exchanges.clone())
+    }
+
     /// Answers requests until `stop` completes. Then no more connections are accepted, and
     /// requests that are under way have [`Options::grace`] to end.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let sweeping = self
-            .sweep_every
-            .map(|every| tokio::spawn(sweeping::sweep_every(self.backend.clone(), every)));
+        let sweeping = self.sweep_every.map(|every| {
+            tokio::spawn(sweeping::sweep_every(self.backend.clone(), every, self.exchanges.clone()))
+        });
         let connections = GracefulShutdown::new();
         tokio::select! {
             () = self.accept(&connections) => {}
             () = stop => {}
         }
-        let Self { listener, grace, .. } = self;
+        let Self { listener, grace, exchanges, .. } = self;
         drop(listener);
         if let Some(sweeping) = sweeping {
             sweeping.abort();
@@ -215,6 +243,9 @@ impl Server {
         tracing::info!(target: "chunk_store", connections = open, "stopping: no new requests");
         if timeout(grace, connections.shutdown()).await.is_err() {
             tracing::warn!(target: "chunk_store", "some requests did not end in time and were cut off");
+        }
+        if operations::is_wanted() {
+            exchanges.log_operations(limits::LOG_TIMEOUT).await;
         }
     }
 
@@ -233,8 +264,11 @@ impl Server {
             };
             let served =
                 connection::serve(stream, peer, self.exchanges.clone(), connections.watcher());
+            let counters = self.counters.clone();
+            counters.connection_opened();
             tokio::spawn(async move {
                 served.await;
+                counters.connection_closed();
                 drop(permit);
             });
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chunk_store::kv::checks;
 use wasmtime::AsContext;
 use wasmtime::component::{Accessor, HasData, Linker, WasmList};
 
@@ -58,10 +59,7 @@ impl<T: Send + 'static> kv::HostWithStore<T> for ServedKv {
         key: String,
         part: Option<kv::Span>,
     ) -> Result<Option<kv::Entry>, kv::Error> {
-        let part = part.map(|kv::Span { start, end }| chunk_store::range::Span { start, end });
-        if part.is_some_and(|part| part.start > part.end) {
-            return Err(kv::Error::Rejected("the span runs backwards".to_string()));
-        }
+        let part = part.map(|kv::Span { start, end }| checks::span(start, end)).transpose()?;
         let entry = backend(accessor).get(&key, part).await?;
         Ok(entry.map(Into::into))
     }

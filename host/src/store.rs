@@ -2,41 +2,56 @@
 
 pub(crate) mod uploads;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use chunk_store::error::Error as StoreError;
 use chunk_store::kv::KvLimits;
+use chunk_store::metrics::Snapshot;
 use chunk_store::object::{
-    GetOptions, ListOptions, ObjectInfo, ObjectPage, Precondition, PutOptions, SweepOptions,
-    SweepReport, VerifyReport,
+    Content, GetOptions, ListOptions, ObjectInfo, ObjectPage, Precondition, PutOptions,
+    SweepOptions, SweepReport, VerifyReport,
 };
+use chunk_store::stripe::Stripe;
+use futures::future::join_all;
 use tokio::sync::oneshot;
 use wasmtime::component::{FutureReader, StreamReader};
 
 use crate::bindings::{self, types};
-use crate::body::{Body, ObjectReader, Opened, Pieces, Taken, TakenEnd};
+use crate::body::{Body, Taken, TakenEnd};
 use crate::engine::Guest;
 use crate::error::Error;
 use crate::instance::{Instance, describe};
 use crate::kv::Backend;
+use crate::reader::{ObjectReader, RUN_BYTES, Sent};
 use crate::surroundings::{GuestMemory, Surroundings};
 
 /// How a [`ChunkStore`] runs its component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The most memory that the guest may have, in bytes; it traps beyond. Default
-    /// 128 MiB; with the default limits of a backend it uses under 32 MiB.
+    /// 128 MiB; with the default limits of a backend it uses under 32 MiB, or 48 with many
+    /// operations at once.
     pub guest_memory_bytes_max: usize,
+    /// How many instances read one large object at once: each digests on a thread of its
+    /// own, in memory of its own, and is started when the first such object is read.
+    /// Everything else is done by the first. Default 1.
+    pub readers_max: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { guest_memory_bytes_max: 128 << 20 }
+        Self { guest_memory_bytes_max: 128 << 20, readers_max: 1 }
     }
 }
 
+/// An object that several instances are to read may be replaced so often while they open
+/// it; after that one reads it alone.
+const OPENED_AGAIN_MAX: u32 = 3;
+
 /// Objects of any size in a key-value store. Cheap to clone; clones share one
-/// instance of the component, in which their operations run at once.
+/// instance of the component, in which their operations run at once; see [`Config`] for
+/// more.
 #[derive(Clone)]
 pub struct ChunkStore {
     shared: Arc<Shared>,
@@ -44,7 +59,8 @@ pub struct ChunkStore {
 
 struct Shared {
     surroundings: Surroundings,
-    instance: Mutex<Option<Instance>>,
+    /// Each started when it is first needed.
+    instances: Vec<Mutex<Option<Instance>>>,
 }
 
 impl ChunkStore {
@@ -60,17 +76,17 @@ impl ChunkStore {
         let memory = GuestMemory::new(config.guest_memory_bytes_max);
         let surroundings =
             Surroundings { backend, memory, memory_bytes_max: None, environment: Vec::new() };
-        Ok(Self { shared: Arc::new(Shared { surroundings, instance: Mutex::new(None) }) })
+        let instances = (0..config.readers_max.max(1)).map(|_| Mutex::default()).collect();
+        Ok(Self { shared: Arc::new(Shared { surroundings, instances }) })
     }
 
     /// Waits until what failed operations had begun is over, at most for so long: a
     /// program that ends before may leave values behind that are half written, and nothing
     /// removes those for an hour. Other clones of this store are not waited for.
     pub async fn shut_down(self, patience: Duration) {
-        let instance = self.shared.instance.lock().expect("never held across a panic").take();
-        if let Some(instance) = instance {
-            let _ = tokio::time::timeout(patience, instance.ended()).await;
-        }
+        let instances = self.shared.instances.iter();
+        let running = instances.filter_map(|one| locked(one).take()).map(Instance::ended);
+        let _ = tokio::time::timeout(patience, join_all(running)).await;
     }
 
     /// The most memory that an instance of this store has had, in bytes.
@@ -83,9 +99,14 @@ impl ChunkStore {
         self.shared.surroundings.backend.limits()
     }
 
-    /// The running instance, or a fresh one in place of one that has trapped.
+    /// The instance that does all but what several do together.
     fn instance(&self) -> Result<Instance, Error> {
-        let mut current = self.shared.instance.lock().expect("never held across a panic");
+        self.instance_at(0)
+    }
+
+    /// A running instance, or a fresh one in place of one that has trapped.
+    fn instance_at(&self, index: usize) -> Result<Instance, Error> {
+        let mut current = locked(&self.shared.instances[index]);
         match &*current {
             Some(instance) if !instance.has_ended() => Ok(instance.clone()),
             _ => {
@@ -119,7 +140,7 @@ impl ChunkStore {
         let put = instance.run(move |accessor, component| {
             Box::pin(async move {
                 let (stream, done) = accessor.with(|mut store| {
-                    let stream = StreamReader::new(&mut store, Pieces::new(pieces))?;
+                    let stream = StreamReader::new(&mut store, pieces)?;
                     wasmtime::error::Ok((stream, FutureReader::new(&mut store, done)?))
                 })?;
                 let objects = component.streaming_chunk_store_objects();
@@ -129,10 +150,61 @@ impl ChunkStore {
         finish(put.await?)
     }
 
-    /// Opens an object, or part of it, for reading.
+    /// Opens an object, or part of it, for reading: with several [instances](Config), by
+    /// all of them at once if it is large.
     pub async fn get(&self, key: &str, options: GetOptions) -> Result<ObjectReader, Error> {
+        if self.shared.instances.len() > 1 && options.stripe.is_none() {
+            for _ in 0..OPENED_AGAIN_MAX {
+                if let Some(reader) = self.get_together(key, &options).await? {
+                    return Ok(reader);
+                }
+            }
+        }
+        let (content, sent) = self.open(0, key, options).await?;
+        Ok(ObjectReader::new(content, sent))
+    }
+
+    /// Opens an object with as many instances as there are runs for; `None` if it was
+    /// replaced before all had opened it.
+    async fn get_together(
+        &self,
+        key: &str,
+        options: &GetOptions,
+    ) -> Result<Option<ObjectReader>, Error> {
+        let of = self.shared.instances.len() as u32;
+        let stripe = |index| Some(Stripe { run_bytes: RUN_BYTES, of, index });
+        let first = GetOptions { stripe: stripe(0), ..options.clone() };
+        let (content, sent) = self.open(0, key, first).await?;
+        let generation = content.info.generation.clone();
+        let part = content.part;
+        let runs = part.end.div_ceil(RUN_BYTES) - part.start / RUN_BYTES;
+        let mut reader = ObjectReader::new(content, sent);
+        for index in 1..runs.min(of.into()) as u32 {
+            let next = GetOptions {
+                range: options.range,
+                precondition: Some(Precondition::GenerationIs(generation.clone())),
+                stripe: stripe(index),
+            };
+            match self.open(index as usize, key, next).await {
+                Ok((_, sent)) => reader.join(sent),
+                Err(Error::Store(StoreError::PreconditionFailed(_) | StoreError::NotFound)) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(reader))
+    }
+
+    /// Opens what one instance is to give.
+    async fn open(
+        &self,
+        index: usize,
+        key: &str,
+        options: GetOptions,
+    ) -> Result<(Content, Sent), Error> {
         let key = key.to_string();
-        let instance = self.instance()?;
+        let instance = self.instance_at(index)?;
         let opened = instance.run(move |accessor, component| {
             Box::pin(async move {
                 let objects = component.streaming_chunk_store_objects();
@@ -147,12 +219,12 @@ impl ChunkStore {
                     stream.pipe(&mut store, taken)?;
                     end.pipe(&mut store, TakenEnd(Some(ended)))
                 })?;
-                let opened: Opened = (content.into(), pieces, end_taken);
-                wasmtime::error::Ok(Ok(opened))
+                wasmtime::error::Ok(Ok((content.into(), pieces, end_taken)))
             })
         });
         let opened = opened.await?.map_err(trapped)?.map_err(|error| Error::Store(error.into()))?;
-        Ok(ObjectReader::new(opened, instance))
+        let (content, pieces, ended) = opened;
+        Ok((content, Sent::new(pieces, ended, instance)))
     }
 
     /// Describes an object without reading its content.
@@ -210,6 +282,23 @@ impl ChunkStore {
         finish(verified.await?)
     }
 
+    /// What this store has done since its instances started, by all its clones;
+    /// `docs/metrics.md` lists the names.
+    pub async fn metrics(&self) -> Result<Snapshot, Error> {
+        self.instance()?;
+        let running: Vec<_> =
+            self.shared.instances.iter().filter_map(|one| locked(one).clone()).collect();
+        let mut sum = Snapshot::default();
+        for instance in running {
+            let read = instance.run(move |accessor, component| {
+                let metrics = component.streaming_chunk_store_metrics();
+                Box::pin(async move { metrics.call_read(accessor).await })
+            });
+            sum.merge(read.await?.map(Into::into).map_err(trapped)?);
+        }
+        Ok(sum)
+    }
+
     /// Gives back the space of what no object needs any more.
     pub async fn sweep(&self, options: SweepOptions) -> Result<SweepReport, Error> {
         let instance = self.instance()?;
@@ -226,6 +315,10 @@ impl ChunkStore {
 /// The result of a call: what the guest says, or that it could not be called.
 fn finish<G, T: From<G>>(called: wasmtime::Result<Result<G, types::Error>>) -> Result<T, Error> {
     called.map_err(trapped)?.map(Into::into).map_err(|error| Error::Store(error.into()))
+}
+
+fn locked(instance: &Mutex<Option<Instance>>) -> MutexGuard<'_, Option<Instance>> {
+    instance.lock().expect("never held across a panic")
 }
 
 fn trapped(error: wasmtime::Error) -> Error {

@@ -1,6 +1,6 @@
 //! The arguments, with the help that people read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -50,6 +50,21 @@ pub struct Args {
     /// Results (and errors) as JSON, one object a line
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
+
+    /// Say in the end what was done: operations, what was asked of the store below and
+    /// how long it took, memory. On standard error, or with --json as the last result
+    #[arg(long, global = true, help_heading = "Output")]
+    pub stats: bool,
+
+    /// Log each operation on the store when it has ended, on standard error: key, sizes,
+    /// chunks, retries, times, outcome
+    #[arg(long, global = true, help_heading = "Output")]
+    pub log_operations: bool,
+
+    /// Send each operation, and of a server each request, as a span to this collector of
+    /// OpenTelemetry (OTLP over HTTP), like http://127.0.0.1:4318
+    #[arg(long, global = true, value_name = "URL", help_heading = "Output")]
+    pub otlp: Option<String>,
 
     /// What to do
     #[command(subcommand)]
@@ -127,6 +142,13 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+impl Command {
+    /// Whether standard output is for an object's content.
+    pub fn prints_content(&self) -> bool {
+        matches!(self, Self::Get(get) if get.file().is_none())
+    }
 }
 
 /// Arguments of `put`.
@@ -210,6 +232,13 @@ pub struct Get {
     /// Give up following when nothing has been added for so long
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_stall, requires = "follow")]
     pub stall: u32,
+}
+
+impl Get {
+    /// The file to write to; `None` for standard output.
+    pub fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
 }
 
 /// Arguments of `uploads`.

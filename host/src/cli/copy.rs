@@ -14,9 +14,9 @@ use serde_json::json;
 
 use super::args::Copy;
 use super::failure::Failure;
-use super::open;
 use super::output::{Output, pace};
 use super::transfer::Transfer;
+use super::{Opened, open};
 
 /// The bar is brought up to date so often.
 const TICK: Duration = Duration::from_millis(100);
@@ -25,6 +25,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub async fn run(
     copy: Copy,
     namespace: Option<&str>,
+    opened: &Opened,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let from_namespace = copy.from_namespace.as_deref().or(namespace);
@@ -45,6 +46,8 @@ pub async fn run(
         opened => opened,
     };
     let to = to.map_err(|failure| of(Side::Destination, failure))?;
+    let stores = [("source", &from), ("destination", &to)];
+    opened.get_or_init(|| stores.map(|(which, store)| (Some(which), store.clone())).into());
     let options = CopyOptions {
         prefix: copy.prefix,
         keep_existing: copy.keep_existing,

@@ -42,7 +42,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (name, code) = match &error {
-            Error::Store(error) => name_and_code(error),
+            Error::Store(error) => (error.name(), code(error)),
             Error::Source(_) => ("body-mismatch", 7),
             Error::Trap(_) => ("trap", 15),
             Error::Start(_) => ("start", 15),
@@ -63,20 +63,20 @@ impl From<OpenError> for Failure {
     }
 }
 
-fn name_and_code(error: &StoreError) -> (&'static str, u8) {
+fn code(error: &StoreError) -> u8 {
     match error {
-        StoreError::InvalidArgument(_) => ("invalid-argument", 2),
-        StoreError::NotFound => ("not-found", 3),
-        StoreError::PreconditionFailed(_) => ("precondition-failed", 4),
-        StoreError::RangeNotSatisfiable(_) => ("range-not-satisfiable", 5),
-        StoreError::LimitExceeded(_) => ("limit-exceeded", 6),
-        StoreError::BodyMismatch(_) => ("body-mismatch", 7),
-        StoreError::OffsetMismatch(_) => ("offset-mismatch", 8),
-        StoreError::Replaced => ("replaced", 9),
-        StoreError::Corrupt(_) => ("corrupt", 10),
-        StoreError::Unavailable(..) => ("unavailable", 11),
-        StoreError::Uncertain(_) => ("uncertain", 12),
-        StoreError::Unsupported(_) => ("unsupported", 13),
-        StoreError::Denied(_) => ("denied", 14),
+        StoreError::InvalidArgument(_) => 2,
+        StoreError::NotFound => 3,
+        StoreError::PreconditionFailed(_) => 4,
+        StoreError::RangeNotSatisfiable(_) => 5,
+        StoreError::LimitExceeded(_) => 6,
+        StoreError::BodyMismatch(_) => 7,
+        StoreError::OffsetMismatch(_) => 8,
+        StoreError::Replaced => 9,
+        StoreError::Corrupt(_) => 10,
+        StoreError::Unavailable(..) => 11,
+        StoreError::Uncertain(_) => 12,
+        StoreError::Unsupported(_) => 13,
+        StoreError::Denied(_) => 14,
     }
 }

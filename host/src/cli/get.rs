@@ -6,7 +6,6 @@ mod partial;
 mod reading;
 
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use chunk_store_host::ChunkStore;
@@ -19,7 +18,7 @@ use super::transfer::Transfer;
 
 /// Reads an object.
 pub async fn run(store: &ChunkStore, get: Get, output: &Output) -> Result<ExitCode, Failure> {
-    match get.output.as_deref().filter(|path| *path != Path::new("-")) {
+    match get.file() {
         Some(path) => file::write(store, &get, path, output).await,
         None if get.resume => {
             Err(Failure::usage("standard output cannot be gone on with: give -o FILE"))

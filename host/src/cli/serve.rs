@@ -1,6 +1,5 @@
 //! `serve`: HTTP in front of the store. `sign`: a link that a server accepts.
 
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,11 +10,13 @@ use chunk_store_host::kv::Backend;
 use chunk_store_host::serve::{BindError, Options, Server, limits};
 use chunk_store_http::{Token, sign};
 use serde_json::json;
+use tracing::level_filters::LevelFilter;
 
 use super::args::{parse_bytes, parse_seconds};
 use super::failure::Failure;
 use super::interruption;
 use super::output::Output;
+use super::stats::Stats;
 
 /// How the server and its callers know each other.
 #[derive(Debug, clap::Args)]
@@ -118,6 +119,11 @@ impl Serve {
         !self.read_only
     }
 
+    /// What is logged of it besides operations.
+    pub fn log_level(&self) -> LevelFilter {
+        if self.quiet { LevelFilter::WARN } else { LevelFilter::INFO }
+    }
+
     fn options(self) -> Result<Options, Failure> {
         let defaults = Options::default();
         Ok(Options {
@@ -140,9 +146,9 @@ impl Serve {
 pub async fn run(
     backend: Arc<dyn Backend>,
     serve: Serve,
+    stats: Stats,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    log_to_stderr(output.json, serve.quiet);
     allow_connections();
     let options = serve.options()?;
     let open = options.token.is_none();
@@ -162,23 +168,16 @@ pub async fn run(
         interruption().await;
         interruption().await
     };
-    tokio::select! {
-        () = server.run(stop) => Ok(ExitCode::SUCCESS),
-        code = impatient => Ok(ExitCode::from(code)),
+    let metrics = server.metrics();
+    let code = tokio::select! {
+        () = server.run(stop) => ExitCode::SUCCESS,
+        code = impatient => ExitCode::from(code),
+    };
+    if stats.wanted {
+        let counted = metrics.read().await.map_err(Failure::from)?;
+        stats.print(&counted, None, output);
     }
-}
-
-/// Events go to standard error: lines for people, or one JSON object a line.
-fn log_to_stderr(json: bool, quiet: bool) {
-    let level = if quiet { tracing::Level::WARN } else { tracing::Level::INFO };
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match json {
-        true => log.json().flatten_event(true).init(),
-        false => log.init(),
-    }
+    Ok(code)
 }
 
 /// Each connection takes a file descriptor, and the usual limit is 1024. One that cannot be

@@ -15,8 +15,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::listing::{Listed, There};
 use super::progress::{Counters, Passed};
 use super::{ATTEMPTS_MAX, CopyError, CopyOptions, CopyOutcome, CopyReport, Side};
-use crate::body::ObjectReader;
 use crate::error::Error;
+use crate::reader::ObjectReader;
 use crate::store::ChunkStore;
 
 /// The budget of memory is counted in this many bytes.

@@ -17,15 +17,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
+use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions, checks};
 use chunk_store::range::Span;
 use tokio::time::{Instant, sleep};
 
 use self::past::{Past, Value};
 pub use self::plan::Plan;
 use self::plan::{Chance, Fault};
+use super::Backend;
 use super::memory::cut;
-use super::{Backend, checks};
 
 /// A backend before which faults happen. Clones are the same one.
 pub struct FaultyBackend<B> {

@@ -1,10 +1,8 @@
 //! One file for each value, below a directory.
 //!
-//! | in the directory | what |
-//! |---|---|
-//! | `data/` | the values: each file holds a value's bytes and nothing else; `names` says which |
-//! | `tmp/` | values that are being written; removed at an open when older than an hour |
-//! | `locks/` | 256 empty files; every write of a key holds the lock of one of them |
+//! What is in the directory, [`chunk_store_filesystem`] says: the adapter over
+//! `wasi:filesystem` keeps the same one. Every write of a key holds the lock of one of the
+//! 256 empty files in `locks/`.
 //!
 //! A set writes a new file and renames it into place, so readers, who take no lock,
 //! see the old value or the new one, and go on reading the one they have open.
@@ -23,7 +21,6 @@ mod attribute;
 mod durability;
 mod errors;
 mod list;
-mod names;
 mod prepare;
 mod read;
 mod write;
@@ -33,11 +30,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
+use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions, checks};
 use chunk_store::range::Span;
+use chunk_store_filesystem::names;
 
 use self::durability::Pending;
-use super::{Backend, MEMORY_BYTES_MAX_DEFAULT, OpenError, checks};
+use super::{Backend, MEMORY_BYTES_MAX_DEFAULT, OpenError};
 
 const VALUE_BYTES_MAX: u64 = 512 << 20;
 const KEY_BYTES_MAX: u32 = 1024;
@@ -132,7 +130,7 @@ struct Store {
     attributes: bool,
     memory_bytes_max: u64,
     /// What waits to be brought to disk; `None` where nothing ever is.
-    pending: Option<Pending>,
+    pending: Option<Arc<Pending>>,
 }
 
 impl Store {

@@ -11,12 +11,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunk_store::kv::{
-    Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome, SetOptions,
+    Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome, SetOptions, checks,
 };
 use chunk_store::range::Span;
 use tokio::time::Instant;
 
-use super::{Backend, MEMORY_BYTES_MAX_DEFAULT, checks};
+use super::{Backend, MEMORY_BYTES_MAX_DEFAULT};
 
 const VALUE_BYTES_MAX: u64 = 512 << 20;
 const KEY_BYTES_MAX: u32 = 1024;

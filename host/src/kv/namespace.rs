@@ -6,11 +6,11 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunk_store::kv::{
-    Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome, SetOptions,
+    Condition, Entry, KeyPage, KvError, KvLimits, ListedKey, Outcome, SetOptions, checks,
 };
 use chunk_store::range::Span;
 
-use super::{Backend, OpenError, checks};
+use super::{Backend, OpenError};
 
 /// Longest name of a namespace, in bytes.
 const NAME_BYTES_MAX: usize = 64;

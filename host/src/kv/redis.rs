@@ -31,7 +31,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
+use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions, checks};
 use chunk_store::range::Span;
 use redis::{Pipeline, Value};
 
@@ -41,7 +41,7 @@ use self::lane::{Link, RESPONSE_TIMEOUT, Weight};
 use self::layout::{Framed, HEAD_BYTES, Head, SUMMARY_BYTES_MAX, Version, cut};
 use self::scripts::{ANY, DONE, LATE, LOST, STALE, Script};
 use self::servers::Servers;
-use super::{Backend, MEMORY_BYTES_MAX_DEFAULT, OpenError, checks};
+use super::{Backend, MEMORY_BYTES_MAX_DEFAULT, OpenError};
 
 const KEY_BYTES_MAX: u32 = 1024;
 const TTL_SECONDS_MIN: u32 = 1;
@@ -74,7 +74,7 @@ impl RedisBackend {
     /// servers are asked for their settings now.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let url = Url::parse(url)?;
-        let servers = Servers::new(url.address.clone(), url.cluster);
+        let servers = Servers::new(url.address, url.cluster);
         let mut value_bytes_max = u64::MAX;
         let mut warnings = Vec::new();
         let nodes = servers.owners().await.map_err(|(place, why)| why.open_error(&place))?;
@@ -87,9 +87,6 @@ impl RedisBackend {
             value_bytes_max = value_bytes_max.min(report.value_bytes_max);
             warnings.extend(report.warnings.into_iter().filter(|_| url.warn));
         }
-        // With connections of its own: those made here live on the caller's runtime, and
-        // whoever uses the store may have another one.
-        let servers = Servers::new(url.address, url.cluster);
         Ok(Self { servers, value_bytes_max, warnings })
     }
 

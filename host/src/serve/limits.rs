@@ -27,6 +27,10 @@ pub const INSTANCES_MAX: usize = 64;
 /// `Retry-After`.
 pub const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many requests wait so at most; more get 503 at once. Each may hold what its client has
+/// sent ahead, in HTTP/2 [`STREAM_WINDOW_BYTES`].
+pub const QUEUE_MAX: usize = 1024;
+
 /// A request's head has to arrive within this time from its first byte, or from the
 /// answer before it, or from the beginning of the connection.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -43,6 +47,16 @@ pub const LINGER_BYTES_MAX: usize = 64 << 20;
 
 /// That takes so long at most; then the connection is closed.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Of a body that is being stored, at most twice this is received ahead, in bytes; see
+/// [`READ_AHEAD_BODIES_MAX`].
+pub const READ_AHEAD_PIECE_BYTES: usize = 256 << 10;
+
+/// How many bodies are received ahead at once.
+pub const READ_AHEAD_BODIES_MAX: usize = 32;
+
+/// How long a server that stops waits for its instances to tell of the last operations.
+pub const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Pause after a connection could not be accepted.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

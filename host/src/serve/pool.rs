@@ -3,11 +3,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chunk_store::error::Error as StoreError;
+use chunk_store::metrics::Snapshot;
+use futures::future::join_all;
 use http::{Request, Response};
 use http_body::Body;
+use tokio::time::timeout;
 use wasmtime::Store;
 use wasmtime::component::{self, InstancePre};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
@@ -16,16 +20,20 @@ use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::p3::bindings::http::types::{self as http_types, ErrorCode};
 use wasmtime_wasi_http::{WasiBody, WasiHttp, WasiHttpView};
 
+use super::counters::Counters;
 use super::limits::GUEST_BYTES_BESIDES;
+use crate::bindings::metrics;
 use crate::engine::{Guest, once};
 use crate::error::Error;
 use crate::instance::{Instance, describe};
 use crate::kv::Backend;
+use crate::operations;
 use crate::surroundings::{GuestMemory, State, Surroundings};
 
 /// What the gateway component exports, as far as it is called.
 pub(super) struct Gateway {
     service: Service,
+    metrics: metrics::Guest,
 }
 
 impl Guest for Gateway {
@@ -39,7 +47,13 @@ impl Guest for Gateway {
     }
 
     fn exports(store: &mut Store<State>, instance: &component::Instance) -> wasmtime::Result<Self> {
-        Ok(Self { service: Service::new(store, instance)? })
+        let pre = instance.instance_pre(&*store);
+        let metrics = metrics::GuestIndices::new(&pre)?.load(&mut *store, instance)?;
+        Ok(Self { service: Service::new(store, instance)?, metrics })
+    }
+
+    fn metrics(&self) -> &metrics::Guest {
+        &self.metrics
     }
 }
 
@@ -47,6 +61,9 @@ impl Guest for Gateway {
 pub(super) struct Pool {
     surroundings: Surroundings,
     members: Vec<Member>,
+    counters: Arc<Counters>,
+    /// What instances had counted that are gone, as far as anybody had asked them.
+    past: Mutex<Snapshot>,
 }
 
 #[derive(Default)]
@@ -55,6 +72,8 @@ struct Member {
     instance: Mutex<Option<Instance<Gateway>>>,
     /// Requests under way in it.
     busy: Arc<AtomicUsize>,
+    /// What it had counted when it was asked last.
+    counted: Mutex<Snapshot>,
 }
 
 impl Pool {
@@ -64,6 +83,7 @@ impl Pool {
         environment: Vec<(String, String)>,
         instances: usize,
         memory_bytes: u64,
+        counters: Arc<Counters>,
     ) -> Result<Self, Error> {
         // What an instance reserves for chunks, and as much as requests may take besides.
         let guest_bytes_max = (2 * memory_bytes) as usize + GUEST_BYTES_BESIDES;
@@ -74,7 +94,8 @@ impl Pool {
             environment,
         };
         let members = (0..instances).map(|_| Member::default()).collect();
-        let pool = Self { surroundings, members };
+        let past = Mutex::new(Snapshot::default());
+        let pool = Self { surroundings, members, counters, past };
         for member in &pool.members {
             pool.instance(member)?;
         }
@@ -86,12 +107,56 @@ impl Pool {
         let mut current = member.instance.lock().expect("never held across a panic");
         match &*current {
             Some(instance) if !instance.has_ended() => Ok(instance.clone()),
-            _ => {
+            ended => {
+                if ended.is_some() {
+                    self.counters.instance_lost();
+                    let counted = &mut *member.counted.lock().expect("never held across a panic");
+                    self.keep(std::mem::take(counted));
+                }
                 let fresh = Instance::start(self.surroundings.clone())?;
                 *current = Some(fresh.clone());
                 Ok(fresh)
             }
         }
+    }
+
+    /// Adds what somebody else has counted, who is gone: gauges are over.
+    pub fn keep(&self, counted: Snapshot) {
+        let counted = Snapshot { gauges: Vec::new(), ..counted };
+        self.past.lock().expect("never held across a panic").merge(counted);
+    }
+
+    /// What all instances have counted, and the server itself.
+    pub async fn metrics(&self) -> Result<Snapshot, Error> {
+        let mut sum = self.counters.read();
+        for member in &self.members {
+            let instance = self.instance(member)?;
+            let read = instance.run(move |accessor, gateway: &Gateway| {
+                Box::pin(async move { gateway.metrics.call_read(accessor).await })
+            });
+            let counted = read.await?.map_err(|error| Error::Trap(describe(&error)))?;
+            let counted = Snapshot::from(counted);
+            *member.counted.lock().expect("never held across a panic") = counted.clone();
+            sum.merge(counted);
+        }
+        sum.merge(self.past.lock().expect("never held across a panic").clone());
+        Ok(sum)
+    }
+
+    /// Logs the operations that have ended, and waits for that no longer than `patience`.
+    pub async fn log_operations(&self, patience: Duration) {
+        let log = |member: &Member| {
+            let current = member.instance.lock().expect("never held across a panic").clone();
+            let instance = current.filter(|instance| !instance.has_ended())?;
+            Some(async move {
+                let logged = instance.run(move |accessor, gateway: &Gateway| {
+                    Box::pin(async move { operations::log(&gateway.metrics, accessor).await })
+                });
+                // One that traps has nothing more to say.
+                let _ = logged.await;
+            })
+        };
+        let _ = timeout(patience, join_all(self.members.iter().filter_map(log))).await;
     }
 
     /// Answers a request in the instance that has the fewest. The answer's body keeps it
@@ -134,7 +199,7 @@ impl Pool {
 pub(super) struct Busy(Arc<AtomicUsize>);
 
 impl Busy {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
+    pub fn new(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Relaxed);
         Self(count.clone())
     }

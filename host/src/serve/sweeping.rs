@@ -6,6 +6,7 @@ use std::time::Duration;
 use chunk_store::object::{SweepOptions, SweepReport};
 use tokio::time::sleep;
 
+use super::exchange::Exchanges;
 use crate::kv::Backend;
 use crate::{ChunkStore, Error};
 
@@ -17,10 +18,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Sweeps the whole store again and again, the first time after `every`. One that fails is
 /// tried again the next time.
-pub(super) async fn sweep_every(backend: Arc<dyn Backend>, every: Duration) {
+pub(super) async fn sweep_every(
+    backend: Arc<dyn Backend>,
+    every: Duration,
+    exchanges: Arc<Exchanges>,
+) {
     loop {
         sleep(every).await;
-        match sweep(&backend).await {
+        match sweep(&backend, &exchanges).await {
             Ok(sum) => tracing::info!(
                 target: "chunk_store",
                 segments_examined = sum.segments_examined,
@@ -35,8 +40,15 @@ pub(super) async fn sweep_every(backend: Arc<dyn Backend>, every: Duration) {
     }
 }
 
-async fn sweep(backend: &Arc<dyn Backend>) -> Result<SweepReport, Error> {
+async fn sweep(backend: &Arc<dyn Backend>, exchanges: &Exchanges) -> Result<SweepReport, Error> {
     let store = ChunkStore::new(backend.clone())?;
+    let swept = sweep_all(&store).await;
+    // Its instance ends here.
+    exchanges.keep(store.metrics().await?);
+    swept
+}
+
+async fn sweep_all(store: &ChunkStore) -> Result<SweepReport, Error> {
     let mut sum = SweepReport::default();
     loop {
         let options = SweepOptions {

@@ -9,7 +9,7 @@ use wasmtime::component::StreamReader;
 
 use super::{ChunkStore, finish, trapped};
 use crate::bindings::types;
-use crate::body::{Body, Pieces, Taken, TakenEnd};
+use crate::body::{Body, Taken, TakenEnd};
 use crate::error::Error;
 use crate::instance::Instance;
 
@@ -42,8 +42,7 @@ impl ChunkStore {
         let instance = self.instance()?;
         let appended = instance.run(move |accessor, component| {
             Box::pin(async move {
-                let stream = accessor
-                    .with(|mut store| StreamReader::new(&mut store, Pieces::new(pieces)))?;
+                let stream = accessor.with(|mut store| StreamReader::new(&mut store, pieces))?;
                 let uploads = component.streaming_chunk_store_uploads();
                 uploads.call_append(accessor, upload, offset, stream).await
             })

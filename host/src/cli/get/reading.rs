@@ -24,7 +24,7 @@ enum Body {
 impl Reading {
     /// Opens what the arguments name.
     pub async fn open(store: &ChunkStore, get: &Get) -> Result<Self, Failure> {
-        let options = GetOptions { range: get.range, precondition: None };
+        let options = GetOptions { range: get.range, ..GetOptions::default() };
         let start = match get.range {
             None => Some(0),
             Some(ByteRange::From(start)) => Some(start),
@@ -70,6 +70,7 @@ impl Reading {
         let options = GetOptions {
             range: Some(ByteRange::From(from)),
             precondition: Some(Precondition::EtagIn(vec![info.etag.clone()])),
+            ..GetOptions::default()
         };
         let reader = store.get(&info.key, options).await;
         let reader = reader.map_err(|error| Failure::of(&info.key, error))?;

@@ -5,9 +5,11 @@
 //! only then names its own file: whatever a crash leaves, a durable value never
 //! stands without the values acknowledged before it.
 //!
-//! The list is bounded: whoever makes it too long writes the oldest to disk. `order`
-//! is held shared for that and exclusively by a durable set, which so waits for
-//! what others took from the list and have not written yet.
+//! Files are written to disk from the moment on that they are here, by a few threads, so
+//! that little is left for the durable set to wait for: the chunks of an object go to disk
+//! while the next ones are digested. The list is bounded: whoever makes it too long writes
+//! the oldest to disk. `order` is held shared for both and exclusively by a durable set,
+//! which so waits for what others took from the list and have not written yet.
 //!
 //! On failure: a file whose write-back failed once may pass a second `fsync`
 //! without being on disk. So after one failure every durable set of this instance
@@ -17,7 +19,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread;
 
 use chunk_store::kv::KvError;
 
@@ -25,6 +28,9 @@ use super::errors::kv_error;
 
 /// Most files that wait, each of which keeps a handle open.
 const FILES_MAX: usize = 64;
+
+/// How many files are written to disk at once.
+const LANES: usize = 4;
 
 /// Most directories that wait; the values of one object share theirs.
 const DIRECTORIES_MAX: usize = 1024;
@@ -43,6 +49,8 @@ struct Waiting {
     /// All directories between a waiting value and `data/`, that one included: no
     /// matter who made them, the value is lost if one of them is.
     directories: BTreeSet<PathBuf>,
+    /// Threads that write files to disk.
+    lanes: usize,
     /// Why acknowledged values may be lost.
     failure: Option<KvError>,
 }
@@ -56,7 +64,7 @@ impl Pending {
     /// Adds a value that has been named: its file, unless that is on disk
     /// already, and its directories.
     pub(super) fn add(
-        &self,
+        self: &Arc<Self>,
         file: Option<File>,
         directories: impl IntoIterator<Item = PathBuf>,
     ) -> Result<(), KvError> {
@@ -64,6 +72,7 @@ impl Pending {
             let mut waiting = self.waiting();
             waiting.files.extend(file);
             waiting.directories.extend(directories);
+            self.open_lane(&mut waiting);
             if !waiting.has_too_many_files() && !waiting.has_too_many_directories() {
                 return Ok(());
             }
@@ -82,6 +91,34 @@ impl Pending {
         self.write_out(file, &directories)
     }
 
+    /// Begins to write to disk what waits, if nobody does.
+    fn open_lane(self: &Arc<Self>, waiting: &mut Waiting) {
+        if waiting.files.is_empty() || waiting.lanes == LANES {
+            return;
+        }
+        let pending = self.clone();
+        let thread = thread::Builder::new().name("chunk-store sync".to_string());
+        // Without a thread all waits for who settles.
+        if thread.spawn(move || pending.work_off()).is_ok() {
+            waiting.lanes += 1;
+        }
+    }
+
+    /// Writes files to disk until none waits.
+    fn work_off(&self) {
+        loop {
+            let _others_too = self.order.read().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = self.waiting();
+            let Some(file) = waiting.files.pop_front() else {
+                waiting.lanes -= 1;
+                return;
+            };
+            drop(waiting);
+            // A failure is noted for who settles.
+            let _ = self.write_out([file], []);
+        }
+    }
+
     /// Returns once everything added before is on disk.
     pub(super) fn settle(&self) -> Result<(), KvError> {
         let _alone = self.order.write().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +129,22 @@ impl Pending {
         let files = std::mem::take(&mut waiting.files);
         let directories = std::mem::take(&mut waiting.directories);
         drop(waiting);
-        self.write_out(files, &directories)
+        self.write_at_once(files)?;
+        self.write_out(None, &directories)
+    }
+
+    /// Writes files to disk, several at once.
+    fn write_at_once(&self, files: VecDeque<File>) -> Result<(), KvError> {
+        let lanes = LANES.min(files.len());
+        let files = Mutex::new(files);
+        let next = || files.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let lane = || self.write_out(std::iter::from_fn(next), []);
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..lanes).map(|_| scope.spawn(lane)).collect();
+            let written = lane();
+            let others = others.into_iter().map(|other| other.join().expect("it does not panic"));
+            others.fold(written, Result::and)
+        })
     }
 
     /// Returns once the names in these directories are on disk.
@@ -164,7 +216,7 @@ mod tests {
     #[test]
     fn the_list_is_bounded_and_settling_empties_it() {
         let directory = tempfile::tempdir().unwrap();
-        let pending = Pending::new(directory.path().into());
+        let pending = Arc::new(Pending::new(directory.path().into()));
         for count in 0..3 * FILES_MAX {
             let file = File::create(directory.path().join(count.to_string())).unwrap();
             let directories =

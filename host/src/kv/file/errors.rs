@@ -4,33 +4,27 @@ use std::io::{Error, ErrorKind};
 use std::path::Path;
 
 use chunk_store::kv::KvError;
+use chunk_store_filesystem::Obstacle;
 
-/// What to do about errors that only whoever runs the store can end; `None` for
-/// those that may go by themselves.
-fn advice(kind: ErrorKind) -> Option<&'static str> {
+/// What only whoever runs the store can end; `None` for errors that may go by themselves.
+fn obstacle(kind: ErrorKind) -> Option<Obstacle> {
     Some(match kind {
-        ErrorKind::StorageFull => "free space on its disk",
-        ErrorKind::QuotaExceeded => "raise the quota or delete something",
-        ErrorKind::PermissionDenied => "give this user the right to read and write there",
-        ErrorKind::ReadOnlyFilesystem => "mount its file system for writing",
-        ErrorKind::FileTooLarge => "its file system or a ulimit does not take files this large",
-        ErrorKind::InvalidFilename => {
-            "the path is too long for its file system: use shorter keys or a directory higher up"
-        }
-        ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
-            "something else stands where a value belongs: move it away"
-        }
-        ErrorKind::InvalidInput | ErrorKind::Unsupported => {
-            "its file system does not do what the store needs: use another directory"
-        }
+        ErrorKind::StorageFull => Obstacle::StorageFull,
+        ErrorKind::QuotaExceeded => Obstacle::QuotaExceeded,
+        ErrorKind::PermissionDenied => Obstacle::PermissionDenied,
+        ErrorKind::ReadOnlyFilesystem => Obstacle::ReadOnly,
+        ErrorKind::FileTooLarge => Obstacle::FileTooLarge,
+        ErrorKind::InvalidFilename => Obstacle::NameTooLong,
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory => Obstacle::InTheWay,
+        ErrorKind::InvalidInput | ErrorKind::Unsupported => Obstacle::Unsupported,
         _ => return None,
     })
 }
 
 /// What went wrong with a directory and what to do, in one line.
 pub(super) fn reason(error: &Error) -> String {
-    match advice(error.kind()) {
-        Some(advice) => format!("{error}; {advice}"),
+    match obstacle(error.kind()) {
+        Some(obstacle) => format!("{error}; {}", obstacle.advice()),
         None => error.to_string(),
     }
 }
@@ -41,7 +35,7 @@ pub(super) fn reason(error: &Error) -> String {
 /// of file handles among it, may work when tried again, and tries are bounded.
 pub(super) fn kv_error(error: &Error, doing: &str, directory: &Path) -> KvError {
     let line = format!("cannot {doing} in {}: {}", directory.display(), reason(error));
-    match advice(error.kind()) {
+    match obstacle(error.kind()) {
         Some(_) => KvError::Rejected(line),
         None => KvError::Unavailable(line),
     }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::durability::{Pending, sync_directory};
@@ -48,7 +49,8 @@ fn prepare(directory: &Path, options: &FileOptions) -> Result<Store, Error> {
     remove_old_temporaries(&tmp);
     let has_attributes = probe(&tmp)?;
     let store = Store {
-        pending: (options.durability == Durability::Full).then(|| Pending::new(data.clone())),
+        pending: (options.durability == Durability::Full)
+            .then(|| Arc::new(Pending::new(data.clone()))),
         data,
         tmp,
         locks,
@@ -85,7 +87,9 @@ fn remove_old_temporaries(tmp: &Path) {
         if let Ok(Ok(age)) = age
             && age > TEMPORARY_AGE_MAX
         {
-            let _ = fs::remove_file(entry.path());
+            let path = entry.path();
+            // The adapter over `wasi:filesystem` writes in directories.
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         }
     }
 }
@@ -103,9 +107,12 @@ mod tests {
         let old = File::create(tmp.join("old")).unwrap();
         let then = SystemTime::now() - TEMPORARY_AGE_MAX - Duration::from_secs(60);
         old.set_modified(then).unwrap();
+        fs::create_dir(tmp.join("old directory")).unwrap();
+        fs::write(tmp.join("old directory/value"), "").unwrap();
+        File::open(tmp.join("old directory")).unwrap().set_modified(then).unwrap();
         open(directory.path(), &options).unwrap();
         assert!(tmp.join("new").exists());
-        assert!(!tmp.join("old").exists());
+        assert!(!tmp.join("old").exists() && !tmp.join("old directory").exists());
         assert_eq!(fs::read_dir(&tmp).unwrap().count(), 1);
     }
 

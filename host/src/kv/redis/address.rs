@@ -4,6 +4,7 @@
 //! by host and port.
 
 use percent_encoding::percent_decode_str;
+use redis::io::tcp::TcpSettings;
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use redis::{RedisConnectionInfo, TlsCertificates};
 
@@ -287,7 +288,9 @@ impl Address {
         if let Some(password) = &self.password {
             login = login.set_password(password);
         }
-        Ok(addr.into_connection_info()?.set_redis_settings(login))
+        // The end of a large value waits for nothing.
+        let tcp = TcpSettings::default().set_nodelay(true);
+        Ok(addr.into_connection_info()?.set_redis_settings(login).set_tcp_settings(tcp))
     }
 }
 

@@ -6,12 +6,13 @@
 //! Nothing that was sent is ever sent again here: whether a write landed whose
 //! answer was lost, only the caller can tell.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, Value};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
 
 use super::errors::Trouble;
@@ -38,6 +39,18 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many connections are for large values: as many 4 MiB chunks as the usual
 /// budget has under way.
 const BULK_LANES: usize = 4;
+
+/// How many threads move what connections carry: more than one processor's worth of bytes
+/// comes from no server that is worth asking.
+const MOVERS: usize = 2;
+
+/// Where connections read and write: on threads on which nobody digests, and which outlive
+/// the runtime of whoever has made a connection.
+static MOVING: LazyLock<Result<Runtime, String>> = LazyLock::new(|| {
+    let mut threads = Builder::new_multi_thread();
+    let threads = threads.worker_threads(MOVERS).thread_name("chunk-store redis").enable_all();
+    threads.build().map_err(|error| format!("no threads for connections: {error}"))
+});
 
 /// A server and the connections to it.
 pub(super) struct Node {
@@ -186,7 +199,7 @@ impl Lane {
         {
             return Err(why.clone());
         }
-        match connect(&self.client).await {
+        match connect(self.client.clone()).await {
             Ok(link) => {
                 let link = Arc::new(link);
                 *state = State { link: Some(link.clone()), used: Some(link.since), failed: None };
@@ -220,8 +233,17 @@ fn is_spent(answers: &Result<Vec<Value>, Trouble>) -> bool {
     }
 }
 
+/// Makes a connection that is served by [`MOVING`].
+async fn connect(client: Client) -> Result<Link, Trouble> {
+    let moving = MOVING.as_ref().map_err(|why| Trouble::Lost(why.clone()))?;
+    match moving.spawn(set_up(client)).await {
+        Ok(connected) => connected,
+        Err(stopped) => Err(Trouble::Lost(stopped.to_string())),
+    }
+}
+
 /// Connects, reads the server's clock and leaves the scripts with it.
-async fn connect(client: &Client) -> Result<Link, Trouble> {
+async fn set_up(client: Client) -> Result<Link, Trouble> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(Some(RESPONSE_TIMEOUT));
