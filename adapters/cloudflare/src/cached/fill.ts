@@ -1,0 +1,84 @@
+// One fetch of one object: asked for by one request, which carries it; read by all that ask for the same meanwhile. The object
+// here is what they share: plain values, no stream and no answer of the platform, which belong to the one request.
+
+import type { Split } from "./split.js";
+import type { Owner } from "./wake.js";
+import { Wake } from "./wake.js";
+
+/** A carrier that has shown no sign for so long is gone, in milliseconds: the platform ends requests without a word. */
+const SILENT_MS = 5000;
+/** How often it shows one, in milliseconds. */
+export const BEAT_MS = 1000;
+
+/** What the origin said of the object. */
+export interface Head {
+  /** Of the fill that began it; kept with the object. */
+  readonly id: string;
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  /** Bytes; null where it did not say. */
+  readonly length: number | null;
+  /** To ask for parts of the very same. */
+  readonly validator: string | null;
+}
+
+export type Standing =
+  /** The origin has not answered yet. */
+  | { readonly state: "opening" }
+  /** Its body is coming. */
+  | { readonly state: "open"; readonly head: Head; readonly split: Split }
+  /** It is not for the store: everyone asks for themselves. */
+  | { readonly state: "pass"; readonly why: string }
+  /** What is stored still holds. */
+  | { readonly state: "same" };
+
+export class Fill {
+  readonly carrier: Owner;
+  readonly wake = new Wake();
+  standing: Standing = { state: "opening" };
+  /** Whether the object is in the store. */
+  stored = false;
+  /** Nothing more comes of it. */
+  ended = false;
+  /** It was stopped since its request's time was up; whoever is left may go on. */
+  cut = false;
+  /** For its carrier: the time is up. */
+  readonly stopped: Promise<"stop">;
+  /** See `stopped`. */
+  readonly stop: () => void;
+  #beatAt = Date.now();
+
+  constructor(carrier: Owner) {
+    this.carrier = carrier;
+    const { promise, resolve } = Promise.withResolvers<"stop">();
+    this.stopped = promise;
+    this.stop = () => resolve("stop");
+  }
+
+  /** Shows that its request is alive. */
+  beat(): void {
+    this.#beatAt = Date.now();
+  }
+
+  /** Whether something may still come of it. */
+  alive(): boolean {
+    return !this.ended && Date.now() - this.#beatAt < SILENT_MS;
+  }
+
+  /** Whether its request was ended in the middle, in whatever way. */
+  orphaned(): boolean {
+    return this.cut || (!this.ended && !this.alive());
+  }
+
+  /** Says how it stands from now on. */
+  stand(standing: Standing): void {
+    this.standing = standing;
+    this.wake.notify(this.carrier);
+  }
+
+  /** What the origin answered, when it has; `opening` where its request is gone. */
+  async opened(owner: Owner): Promise<Standing> {
+    await this.wake.until(owner, () => this.standing.state !== "opening" || !this.alive());
+    return this.standing;
+  }
+}
