@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::compare::stat_ticks;
+
 /// Time that was spent since the start, in ticks.
 pub struct Processors {
     all: u64,
@@ -23,11 +25,7 @@ impl Processors {
         let line = system.lines().next()?.strip_prefix("cpu ")?;
         let ticks: Vec<u64> = line.split_whitespace().take(8).flat_map(str::parse).collect();
         let [_, _, _, idle, waiting, ..] = ticks[..] else { return None };
-        // Behind the name, which may hold anything, user and system time are the
-        // twelfth and thirteenth field.
-        let (_, fields) = own.rsplit_once(')')?;
-        let mut fields = fields.split_whitespace().skip(11).flat_map(str::parse::<u64>);
-        let own = fields.next()? + fields.next()?;
+        let own = stat_ticks(own)?;
         Some(Self { all: ticks.iter().sum(), idle: idle + waiting, own })
     }
 

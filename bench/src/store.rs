@@ -13,14 +13,14 @@ use chunk_store_host::kv::Backend as _;
 use chunk_store_host::kv::file::{Durability, FileBackend, FileOptions};
 use chunk_store_host::{Body, ChunkStore};
 
-async fn backend(directory: &Path) -> Result<FileBackend, Box<dyn Error>> {
+async fn backend(directory: &Path) -> Result<FileBackend, Box<dyn Error + Send + Sync>> {
     // What `file:DIR?sync=none` opens.
     let options = FileOptions { durability: Durability::None, ..FileOptions::default() };
     Ok(FileBackend::open(directory, options).await?)
 }
 
 /// What the backend can hold: the plan depends on it.
-pub async fn limits(directory: &Path) -> Result<KvLimits, Box<dyn Error>> {
+pub async fn limits(directory: &Path) -> Result<KvLimits, Box<dyn Error + Send + Sync>> {
     Ok(backend(directory).await?.limits())
 }
 
@@ -44,7 +44,7 @@ pub async fn put_and_get(
     digest: &blake3::Hash,
     chunks: u64,
     directory: &Path,
-) -> Result<Took, Box<dyn Error>> {
+) -> Result<Took, Box<dyn Error + Send + Sync>> {
     let store = ChunkStore::new(Arc::new(backend(directory).await?))?;
     // Starts the instance and lets it touch its memory for the first time, which a
     // process does once, not for each object.

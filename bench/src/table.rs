@@ -87,8 +87,8 @@ impl Bar {
     }
 }
 
-/// The middle one, or the mean of the two in the middle.
-fn median(values: &[f64]) -> f64 {
+/// The median: the middle one, or the mean of the two in the middle.
+pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let upper = sorted.len() / 2;

@@ -1,15 +1,43 @@
-//! Runs the program in `bench/`, which says what it measures.
+//! Runs the programs in `bench/`, which say what they measure; or the benchmark of `cached` on
+//! Workers, which runs on Node.
 
 use std::ffi::OsString;
 
 use crate::Result;
 use crate::prepare;
-use crate::step::Step;
+use crate::step::{Step, root, target};
 
-/// Builds and runs it with these arguments; it fails if a bar does.
+/// Builds and runs the one that these arguments name; it fails if a bar does.
 pub fn run(arguments: &[OsString]) -> Result {
-    prepare::run()?;
-    Step::cargo("bench", "run --release --package chunk-store-bench --bin bench --")
+    if let Some((what, rest)) = arguments.split_first() {
+        match what.to_str() {
+            Some("workers") => return workers(rest),
+            Some("pacing") => return pacing(rest),
+            _ => {}
+        }
+    }
+    prepare::run_for_benchmarks()?;
+    // With the features of the tests, so that wasmtime need not be built again.
+    Step::cargo("bench", "build --release --workspace --bin bench --bin chunk-store").run()?;
+    Step::new("bench", target().join("release/bench")).args(arguments).run()
+}
+
+/// In virtual time: it needs nothing of the machine.
+fn pacing(arguments: &[OsString]) -> Result {
+    Step::cargo("bench", "run --release --package chunk-store-pacing --bin pacing --")
+        .args(["--write", "docs"])
         .args(arguments)
         .run()
+}
+
+/// `cached` beside the algorithm that it answers, in workerd.
+fn workers(arguments: &[OsString]) -> Result {
+    prepare::run()?;
+    Step::cargo("the Worker", "run --release --package chunk-store-components --")
+        .args([target().join("components")])
+        .run()?;
+    let directory = root().join("adapters/cloudflare");
+    let node = || Step::new("bench", directory.join("node_modules/.bin/node"));
+    node().args([directory.join("test/cached/build.mjs")]).run()?;
+    node().args([directory.join("bench/run.mjs")]).args(arguments).run()
 }

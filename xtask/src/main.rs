@@ -6,7 +6,9 @@
 
 mod bench;
 mod build;
+mod package;
 mod prepare;
+mod registry;
 mod soak;
 mod step;
 mod test;
@@ -22,7 +24,7 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(
     bin_name = "cargo xtask",
-    after_help = "Examples:\n  cargo xtask test                  all that CI checks\n  cargo xtask build                 target/components/store.wasm\n  cargo xtask bench --rounds 3      put and get beside a native loop\n  cargo xtask soak --size 2GiB      memory of a long put"
+    after_help = "Examples:\n  cargo xtask test                  all that CI checks\n  cargo xtask build                 target/components/*.wasm\n  cargo xtask bench --quick         beside peers and native loops\n  cargo xtask soak --size 2GiB      memory of a long put"
 )]
 struct Args {
     #[command(subcommand)]
@@ -33,11 +35,26 @@ struct Args {
 enum Task {
     /// Runs every check and every test; CI runs this.
     Test,
-    /// Builds the component as target/components/store.wasm, and the CLI.
+    /// Builds the components as target/components/*.wasm, the CLI, and the Worker for Cloudflare.
     Build,
-    /// Measures put and get beside a native loop and beside BLAKE3 alone in wasm.
+    /// Packs the crates for a registry, with the components inside, and checks what a registry
+    /// would; publishes nothing.
+    Package {
+        /// Compiles each from its package, too. It takes as long as a first build.
+        #[arg(long)]
+        verify: bool,
+        /// In place of that: publishes the WIT package and the components to a registry on this
+        /// machine, fetches them, and compares. The first time compiles its client.
+        #[arg(long, conflicts_with = "verify")]
+        registry: bool,
+    },
+    /// Measures the store beside peers and native loops, and writes docs/benchmarks.md; half an
+    /// hour, or five minutes with --quick. Or one thing: put and get beside what bounds them
+    /// (store); the server (http); a Redis far away (distant); `cached` on Workers (workers); or,
+    /// in virtual time, what pacing reaches of what is possible, for docs/pacing.md (pacing).
     Bench {
-        /// Passed on: --size, --rounds, --dir; see `cargo xtask bench --help`.
+        /// Passed on: --quick, --filter NAME; or store, http, distant or pacing, --size, --rounds,
+        /// --dir; see `cargo xtask bench -- --help`. Or workers, with --size BYTES, --rounds, --put-ms.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -80,6 +97,8 @@ fn main() -> ExitCode {
     let result = match Args::parse().task {
         Task::Test => test::run(),
         Task::Build => build::run(),
+        Task::Package { registry: true, .. } => registry::run(),
+        Task::Package { verify, .. } => package::run(verify),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::Soak { seeds: None, kills: None, load: None, size, zeros, dir } => {
             soak::run(size, zeros, dir)

@@ -22,24 +22,47 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("npm", "npm"),
 ];
 
+/// What `cargo xtask bench` needs besides: peers, and who asks them.
+const BENCH_PROGRAMS: [(&str, &str); 4] = [
+    ("nginx", "nginx-light"),
+    ("nats-server", "nats-server"),
+    ("rclone", "rclone"),
+    ("wrk", "wrk"),
+];
+
+/// What `cargo xtask package --registry` needs besides.
+const REGISTRY_PROGRAMS: [(&str, &str); 1] = [("docker-registry", "docker-registry")];
+
 /// Gets what is missing.
 pub fn run() -> Result {
     toolchain()?;
-    programs()
+    programs(&PROGRAMS)
 }
 
-fn programs() -> Result {
-    let missing: Vec<&str> = PROGRAMS
-        .into_iter()
+/// The same, for benchmarks.
+pub fn run_for_benchmarks() -> Result {
+    run()?;
+    programs(&BENCH_PROGRAMS)
+}
+
+/// The same, for a registry of components.
+pub fn run_for_registry() -> Result {
+    run()?;
+    programs(&REGISTRY_PROGRAMS)
+}
+
+fn programs(needed: &[(&str, &str)]) -> Result {
+    let missing: Vec<&str> = needed
+        .iter()
         .filter(|(program, _)| !succeeds("sh", &["-c", &format!("command -v {program}")]))
-        .map(|(_, package)| package)
+        .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {
         return Ok(());
     }
     let advice = |error| {
         format!(
-            "tests need {}, and apt-get cannot get it: install it, then run this again ({error})",
+            "this needs {}, and apt-get cannot get it: install it, then run this again ({error})",
             missing.join(", ")
         )
     };

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::Result;
@@ -71,6 +71,38 @@ impl Step {
         let line = self.line();
         println!("xtask: {}: {line}", self.name);
         let begun = Instant::now();
+        let status = self
+            .command()
+            .status()
+            .map_err(|error| format!("{}: cannot run {:?}: {error}", self.name, self.program))?;
+        if status.success() {
+            println!("xtask: {}: ok, {}", self.name, seconds(begun));
+            return Ok(());
+        }
+        Err(format!(
+            "{}: failed ({status}) after {}; to run it again: {line}",
+            self.name,
+            seconds(begun)
+        ))
+    }
+
+    /// Runs it, and gives what it writes to standard output.
+    pub fn output(&self) -> Result<String> {
+        let output = self.command().stderr(Stdio::inherit()).output();
+        let output = output
+            .map_err(|error| format!("{}: cannot run {:?}: {error}", self.name, self.program))?;
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err(format!(
+                "{}: failed ({}); to run it again: {}",
+                self.name,
+                output.status,
+                self.line()
+            )),
+        }
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(root());
         // What `cargo run` tells this program about its own package would only confuse
@@ -87,18 +119,7 @@ impl Step {
                 None => command.env_remove(name),
             };
         }
-        let status = command
-            .status()
-            .map_err(|error| format!("{}: cannot run {:?}: {error}", self.name, self.program))?;
-        if status.success() {
-            println!("xtask: {}: ok, {}", self.name, seconds(begun));
-            return Ok(());
-        }
-        Err(format!(
-            "{}: failed ({status}) after {}; to run it again: {line}",
-            self.name,
-            seconds(begun)
-        ))
+        command
     }
 }
 

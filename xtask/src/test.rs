@@ -1,5 +1,7 @@
 //! Every check and every test there is, the quick ones first.
 
+use std::ffi::OsStr;
+
 use crate::Result;
 use crate::prepare::{self, TARGET};
 use crate::step::{Step, target};
@@ -13,7 +15,7 @@ pub fn run() -> Result {
     Ok(())
 }
 
-fn steps() -> [Step; 8] {
+fn steps() -> [Step; 10] {
     // Where host/build.rs compiles the component: what it needs is checked once.
     let component = target().join("component");
     let component = component.as_os_str();
@@ -24,6 +26,18 @@ fn steps() -> [Step; 8] {
         Step::cargo("lints of the component", "clippy --release --package chunk-store --lib")
             .args(["--package", "chunk-store-http", "--target", TARGET, "--target-dir"])
             .args([component])
+            .args(["--", "-D", "warnings"]),
+        // With what they are built with: the store's component is not theirs.
+        Step::cargo("lints of the adapters", "clippy --release --package chunk-store-filesystem")
+            .args(["--package", "chunk-store-spin", "--package", "chunk-store-wasi-keyvalue"])
+            .args(["--package", "chunk-store-example-spin"])
+            .args(["--package", "chunk-store-adapter", "--lib", "--target", TARGET])
+            .args([OsStr::new("--target-dir"), component])
+            .args(["--", "-D", "warnings"]),
+        // By itself: with the adapters it would share its features.
+        Step::cargo("lints of the Worker", "clippy --release --package chunk-store-cloudflare")
+            .args(["--lib", "--target", TARGET])
+            .args([OsStr::new("--target-dir"), component])
             .args(["--", "-D", "warnings"]),
         // Without libFuzzer itself, which needs a C++ compiler and is linked by
         // cargo-fuzz only.
