@@ -31,13 +31,7 @@ fn passes(file: &str) {
         .stdin(Stdio::null())
         .output()
         .expect("node is there: install it, or run `cargo xtask test`, which does");
-    let log = String::from_utf8_lossy(&node.stdout);
-    let errors = String::from_utf8_lossy(&node.stderr);
-    assert!(node.status.success(), "{file}:\n{log}\n{errors}");
-    // A file in which nothing ran would pass too.
-    let passed = log.lines().find_map(|line| line.strip_prefix("ℹ pass "));
-    assert!(passed.is_some_and(|passed| passed.trim() != "0"), "{log}");
-    println!("{log}");
+    npm::assert_passed(file, &node);
 }
 
 #[test]

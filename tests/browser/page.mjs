@@ -11,7 +11,7 @@ import { after, before } from 'node:test';
 import puppeteer from 'puppeteer-core';
 
 /** How long anything may take, in milliseconds: the machine may have more to do. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 function given(name) {
   assert.ok(process.env[name], `set ${name}; \`cargo test --test browser\` does`);
@@ -90,10 +90,9 @@ export async function reads(page, selector, part) {
   return (await found.jsonValue()).text;
 }
 
-/** Presses the button or link with this text or name. */
+/** Presses the button or link with this text or name, once it stands still. */
 export async function press(page, name) {
-  const button = await page.waitForSelector(`aria/${name}`, { visible: true });
-  await button.click();
+  await page.locator(`aria/${name}`).click();
 }
 
 /** The names in the listing that is shown. */

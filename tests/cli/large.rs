@@ -2,11 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use chunk_store_host::kv::MEMORY_BYTES_MAX_DEFAULT;
+use chunk_store_tests::process::watch;
 use chunk_store_tests::random::{Random, RandomReader};
 use serde_json::Value;
 
@@ -28,25 +28,6 @@ const BUFFER_BYTES: u64 = MEMORY_BYTES_MAX_DEFAULT;
 struct Cost {
     resident_bytes: u64,
     guest_bytes: u64,
-}
-
-/// The peak of a process's resident memory so far; `None` when it has ended.
-fn resident_bytes(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kB");
-    Some(kib << 10)
-}
-
-/// Watches a process to its end.
-pub fn watch(child: &mut Child) -> u64 {
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        peak = resident_bytes(child.id()).unwrap_or(0).max(peak);
-        // The system tells nobody when a process grows.
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    peak
 }
 
 /// Streams random bytes into the program and checks what it says of them.

@@ -15,4 +15,5 @@ mod partial;
 mod processes;
 mod program;
 mod redis;
+mod stats;
 mod uploads;

@@ -3,10 +3,11 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use chunk_store_tests::process::watch;
 use chunk_store_tests::random;
 use chunk_store_tests::redis::{Cluster, Server, Settings};
 
-use crate::large::{RESIDENT_BYTES_MAX, watch};
+use crate::large::RESIDENT_BYTES_MAX;
 use crate::program::{Place, Ran, lines};
 
 const MB: u64 = 1_000_000;

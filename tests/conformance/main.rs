@@ -6,9 +6,12 @@
 //! What holds of one backend only is in a file of its own.
 
 mod file;
+mod filesystem;
 mod redis;
 mod rules;
+mod spin;
 mod subject;
+mod wasi_keyvalue;
 
 macro_rules! suite {
     (backends: [$($backend:ident),* $(,)?], rules: $rules:tt $(,)?) => {
@@ -36,12 +39,19 @@ mod on {
             file,
             file_without_sync,
             file_without_attributes,
+            filesystem,
+            filesystem_blocking,
+            spin,
+            spin_with_room,
+            wasi_keyvalue,
+            wasi_keyvalue_in_pages,
             memory_behind_faults,
             file_behind_faults,
             redis_behind_faults,
             redis,
             redis_unix,
             redis_cluster,
+            workers,
         ],
         rules: {
             values: [
@@ -54,6 +64,7 @@ mod on {
                 a_deleted_value_is_gone,
                 deleting_what_is_not_there_is_done,
                 a_durable_set_keeps_what_came_before_it,
+                sets_at_once_are_all_kept,
             ],
             keys: [
                 every_key_is_a_key_of_its_own,

@@ -1,5 +1,7 @@
 //! What the rules are tried on: a backend, empty at first, and how to open it again.
 
+mod adapters;
+
 use std::any::Any;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,10 @@ use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::kv::namespace::Namespaced;
 use chunk_store_host::kv::{self, Backend};
 use chunk_store_tests::redis::{Cluster, Server};
+use chunk_store_tests::workers::{NAMESPACES, Workerd};
 use futures::future::BoxFuture;
+
+pub use self::adapters::*;
 
 type Open = Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Backend>> + Send + Sync>;
 
@@ -110,6 +115,17 @@ pub async fn redis_cluster() -> Subject {
     on_server(format!("redis+cluster://{}", cluster.addresses()), cluster).await
 }
 
+/// Workers KV in workerd: a namespace that nobody has had before.
+pub async fn workers() -> Subject {
+    static SHARED: Mutex<Weak<Workerd>> = Mutex::new(Weak::new());
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let workerd = tokio::task::spawn_blocking(|| shared(&SHARED, Workerd::start));
+    let workerd = workerd.await.expect("workerd starts");
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    assert!((number as usize) < NAMESPACES, "there are no more namespaces");
+    Subject::lasting(Arc::new(workerd.namespace(&format!("KV{number}")).await))
+}
+
 fn redis_server() -> Arc<Server> {
     static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
     shared(&SHARED, Server::start)
@@ -170,6 +186,12 @@ impl Subject {
     /// The same store, opened once more.
     pub async fn open_again(&self) -> Arc<dyn Backend> {
         (self.open)().await
+    }
+
+    /// [`awkward_keys`] that are not too long here.
+    pub fn awkward_keys(&self) -> Vec<String> {
+        let bytes_max = self.limits().key_bytes_max as usize;
+        awkward_keys().into_iter().filter(|key| key.len() <= bytes_max).collect()
     }
 
     /// Waits until writes can be read, and the same keys written again.

@@ -6,8 +6,12 @@
 //!
 //! - `http1`, `http2`: a platform that can do everything, over either protocol
 //!   (`chunk-store serve` on files);
+//! - `filesystem`: the same in a host of `wasi:http` and `wasi:filesystem`, several instances
+//!   over one directory;
+//! - `spin`: the same in a host of `wasi:http` and `spin:key-value`;
 //! - `unconditional`: one without conditional writes;
-//! - `stale`: one whose reads may be old, besides.
+//! - `stale`: one whose reads may be old, besides;
+//! - `workers`: the Worker of Cloudflare over Workers KV, in workerd.
 //!
 //! To run the rules against a server that is there already, one that has a token, without
 //! which nothing can be read:
@@ -43,7 +47,7 @@ macro_rules! suite {
 /// A rule on a site: `everywhere::http1::ranges::one_range_is_a_part`.
 mod everywhere {
     suite! {
-        sites: [http1, http2, unconditional, stale],
+        sites: [http1, http2, filesystem, spin, unconditional, stale, workers],
         rules: {
             access: [
                 nothing_is_done_without_the_token,
@@ -95,6 +99,7 @@ mod everywhere {
                 an_object_is_described_as_json,
                 parameters_that_mean_nothing_are_refused,
                 a_server_tells_that_it_is_well,
+                a_server_tells_what_it_has_done,
             ],
             uploads: [
                 options_tell_what_of_tus_there_is,
@@ -122,7 +127,7 @@ mod everywhere {
 /// Where reads are current.
 mod where_reads_are_current {
     suite! {
-        sites: [http1, http2, unconditional],
+        sites: [http1, http2, filesystem, spin, unconditional],
         rules: {
             current: [
                 a_put_says_whether_it_made_or_replaced_the_object,
@@ -136,7 +141,7 @@ mod where_reads_are_current {
 /// Where writes can be conditional, and reads are current.
 mod where_writes_can_be_conditional {
     suite! {
-        sites: [http1, http2],
+        sites: [http1, http2, filesystem],
         rules: {
             guards: [
                 create_only,
@@ -160,9 +165,29 @@ mod where_writes_can_be_conditional {
 /// Where they cannot.
 mod where_no_write_can_be_conditional {
     suite! {
-        sites: [unconditional, stale],
+        sites: [spin, unconditional, stale, workers],
         rules: {
             unguarded: [a_write_with_a_guard_is_refused, nobody_can_follow],
+        },
+    }
+}
+
+/// Where requests come as they were sent.
+mod where_requests_are_verbatim {
+    suite! {
+        sites: [http1, http2, filesystem, unconditional, stale],
+        rules: {
+            verbatim: [dots_between_slashes_are_refused, a_method_that_nobody_knows_is_405],
+        },
+    }
+}
+
+/// Where a platform reads them first.
+mod where_requests_are_resolved {
+    suite! {
+        sites: [workers],
+        rules: {
+            resolved: [dots_between_slashes_are_resolved, a_method_that_nobody_knows_is_501],
         },
     }
 }
@@ -170,7 +195,7 @@ mod where_no_write_can_be_conditional {
 /// Where a read may be old.
 mod where_reads_may_be_old {
     suite! {
-        sites: [stale],
+        sites: [stale, workers],
         rules: {
             stale: [a_put_does_not_say_more_than_it_knows],
         },

@@ -9,6 +9,8 @@ pub mod listing;
 pub mod objects;
 pub mod ranges;
 pub mod refusals;
+pub mod resolved;
 pub mod stale;
 pub mod unguarded;
 pub mod uploads;
+pub mod verbatim;

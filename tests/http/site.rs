@@ -7,12 +7,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
 use chunk_store::range::Span;
+use chunk_store_components::file;
 use chunk_store_host::kv::Backend;
 use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::serve::{self, Options};
 use chunk_store_tests::http::{Answer, Client, Protocol, Sending};
 use chunk_store_tests::random;
 use chunk_store_tests::serving::Server;
+use chunk_store_tests::spin;
+use chunk_store_tests::wasi_http;
+use chunk_store_tests::workers::{self, Workerd};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 /// The token of servers that the suite starts.
 const TOKEN: &str = "token-of-the-http-suite";
@@ -30,6 +35,40 @@ pub fn http2() -> Site {
     Site::new(Protocol::Http2, on_files)
 }
 
+/// The gateway composed with the adapter over `wasi:filesystem`: several instances of it
+/// share a directory.
+pub fn filesystem() -> Site {
+    static URL: LazyLock<String> = LazyLock::new(|| {
+        let directory = chunk_store_tests::scratch().keep();
+        let instances = (0..3).map(|_| {
+            let mut wasi = WasiCtxBuilder::new();
+            wasi.env("CHUNK_STORE_HTTP_TOKEN", TOKEN);
+            wasi.preopened_dir(&directory, "/", FsPerms::ReadWrite).expect("it is there");
+            (wasi.build(), ())
+        });
+        let component = file("gateway-filesystem.wasm").expect("it can be composed");
+        wasi_http::serve(&component.bytes, instances.collect(), |_| Ok(()))
+    });
+    Site::new(Protocol::Http1, || URL.clone())
+}
+
+/// The gateway composed with the adapter over `spin:key-value`: several instances of an app
+/// share its store, which holds what every host of Spin does but for more keys.
+pub fn spin() -> Site {
+    static URL: LazyLock<String> = LazyLock::new(|| {
+        let app = spin::App::new(spin::Limits { keys_max: usize::MAX, ..spin::GUARANTEED });
+        let instances = (0..3).map(|_| {
+            let wasi = WasiCtxBuilder::new().env("CHUNK_STORE_HTTP_TOKEN", TOKEN).build();
+            (wasi, app.instance())
+        });
+        let component = file("gateway-spin.wasm").expect("it can be composed");
+        wasi_http::serve(&component.bytes, instances.collect(), |linker| {
+            spin::add_to_linker(linker, |state| &mut state.kv)
+        })
+    });
+    Site::new(Protocol::Http1, || URL.clone())
+}
+
 /// A platform without conditional writes.
 pub fn unconditional() -> Site {
     static URL: LazyLock<String> = LazyLock::new(|| on_memory(0));
@@ -40,6 +79,12 @@ pub fn unconditional() -> Site {
 pub fn stale() -> Site {
     static URL: LazyLock<String> = LazyLock::new(|| on_memory(2_000));
     Site::new(Protocol::Http1, || URL.clone())
+}
+
+/// The Worker of Cloudflare, in workerd over a namespace of its own.
+pub fn workers() -> Site {
+    static SERVER: LazyLock<Workerd> = LazyLock::new(Workerd::start);
+    Site::with_token(Protocol::Http1, workers::TOKEN, || SERVER.url())
 }
 
 fn on_files() -> String {
@@ -122,14 +167,19 @@ pub struct Site {
 }
 
 impl Site {
-    /// The server that the environment names, or else the one at this URL.
     fn new(protocol: Protocol, started: impl FnOnce() -> String) -> Self {
+        Self::with_token(protocol, TOKEN, started)
+    }
+
+    /// The server that the environment names, or else the one at this URL, which has this
+    /// token.
+    fn with_token(protocol: Protocol, token: &str, started: impl FnOnce() -> String) -> Self {
         let (url, token) = match std::env::var("CHUNK_STORE_TEST_URL") {
             Ok(url) => {
                 let token = std::env::var("CHUNK_STORE_TEST_TOKEN");
                 (url, token.expect("CHUNK_STORE_TEST_TOKEN has to hold the server's token"))
             }
-            Err(_) => (started(), TOKEN.to_string()),
+            Err(_) => (started(), token.to_string()),
         };
         let directory = format!("test-{:016x}", random::seed());
         Self { client: Client::new(&url, protocol, Some(&token)), token, directory }

@@ -411,7 +411,7 @@ async fn an_object_that_traps_the_destination_does_not_keep_the_others() {
         put(&source, &format!("{number:03}"), "content").await;
     }
     // Enough for small objects, too little for chunks of 4 MiB.
-    let cramped = Config { guest_memory_bytes_max: 4 << 20 };
+    let cramped = Config { guest_memory_bytes_max: 4 << 20, ..Config::default() };
     let destination = ChunkStore::with_config(memory(), &cramped).unwrap();
     let mut outcomes = copy(&source, &destination).await;
     let large = outcomes.remove("0 large").unwrap();

@@ -5,14 +5,17 @@
 //! are listed below, once, and every pair of them is a test of its own. What becomes
 //! of damaged files is in `damage`, what of a guest that traps in `traps`, of objects on
 //! their way to another store in `copying`, of readers and a writer beside sweeps in `load`,
-//! what a guest needs at most in `memory`.
+//! what a guest needs at most in `memory`, a Redis that is far away in `distant`, what several
+//! instances read together in `striped`.
 
 mod copying;
 mod damage;
+mod distant;
 mod load;
 mod memory;
 mod origin;
 mod rules;
+mod striped;
 mod subject;
 mod traps;
 
@@ -118,6 +121,7 @@ mod on {
                 an_object_is_relayed_under_another_key,
                 readers_dropped_in_the_middle_take_nothing_along,
             ],
+            metrics: [operations_count_with_their_outcome, bytes_count_on_both_sides],
             refusals: [
                 keys_that_cannot_be,
                 the_longest_key_is_taken,

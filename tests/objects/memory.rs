@@ -10,15 +10,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
-use chunk_store::object::{GetOptions, PutOptions};
 use chunk_store::range::Span;
 use chunk_store_host::ChunkStore;
 use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::kv::{Backend, MEMORY_BYTES_MAX_DEFAULT};
-use chunk_store_tests::body::Body;
 use chunk_store_tests::random::bytes;
 
-use crate::subject::in_time;
+use crate::subject::{comes_back, in_time};
 
 const MIB: u64 = 1 << 20;
 
@@ -68,17 +66,8 @@ impl Backend for Slow {
 /// What the guest has had after storing and reading so many bytes, announced or not.
 async fn guest_bytes(size: u64, announced: bool) -> usize {
     let store = ChunkStore::new(Arc::new(Slow(MemoryBackend::new()))).unwrap();
-    let options = PutOptions { size: announced.then_some(size), ..PutOptions::default() };
     let content = Bytes::from(bytes(size, size));
-    store.put("object", Body::of(content.clone()), options).await.unwrap();
-    let mut reader = store.get("object", GetOptions::default()).await.unwrap();
-    let mut read = 0;
-    while let Some(piece) = reader.next().await {
-        let piece = piece.unwrap();
-        assert!(piece == content[read..read + piece.len()], "at byte {read}");
-        read += piece.len();
-    }
-    assert_eq!(read as u64, size);
+    comes_back(&store, &content, announced).await;
     store.verify("object").await.unwrap();
     store.guest_memory_bytes()
 }

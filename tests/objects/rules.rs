@@ -5,6 +5,7 @@ pub mod descriptions;
 pub mod expiry;
 pub mod listing;
 pub mod many;
+pub mod metrics;
 pub mod overwriting;
 pub mod preconditions;
 pub mod ranges;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chunk_store::error::Error as StoreError;
 use chunk_store::object::{GetOptions, ListOptions, ObjectInfo, ObjectPage, PutOptions};
 use chunk_store::range::ByteRange;
@@ -149,6 +150,22 @@ pub async fn read_to_end(mut reader: ObjectReader) -> Result<Vec<u8>, (Vec<u8>, 
         }
     }
     Ok(bytes)
+}
+
+/// Puts this content, of an announced size or not, and reads it back without holding it.
+pub async fn comes_back(store: &ChunkStore, content: &Bytes, announced: bool) -> ObjectInfo {
+    let size = content.len() as u64;
+    let options = PutOptions { size: announced.then_some(size), ..PutOptions::default() };
+    let info = store.put("object", Body::of(content.clone()), options).await.unwrap();
+    let mut reader = store.get("object", GetOptions::default()).await.unwrap();
+    let mut read = 0;
+    while let Some(piece) = reader.next().await {
+        let piece = piece.unwrap();
+        assert!(piece == content[read..read + piece.len()], "at byte {read}");
+        read += piece.len();
+    }
+    assert_eq!(read as u64, size);
+    info
 }
 
 /// The store's error; a trap or a success fails the test.

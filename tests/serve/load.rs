@@ -2,12 +2,16 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chunk_store_host::serve::limits::{QUEUE_MAX, QUEUE_TIMEOUT};
 use chunk_store_tests::http::{Client, Protocol, Sending};
 use chunk_store_tests::random::bytes;
 use chunk_store_tests::serving::Server;
 
+use crate::raw::{Raw, request};
 use crate::{client, server};
 
 const GETS: u64 = 64;
@@ -103,4 +107,36 @@ async fn one_of_many_writers_of_an_object_has_written_it() {
     })
     .await;
     assert_eq!(created.load(Relaxed), 1, "one has created it");
+}
+
+/// Each that waits may hold what its client has sent ahead.
+#[test]
+fn those_that_wait_for_their_turn_are_bounded() {
+    rlimit::increase_nofile_limit(u64::MAX).expect("it can be asked");
+    let server = server(&["--requests-max", "1"]);
+    let mut first = Raw::connect(&server);
+    first.send(request("PUT /a", "Content-Length: 1\r\nExpect: 100-continue\r\n"));
+    assert_eq!(first.answer().unwrap().status, 100, "it is under way");
+    let begun = Instant::now();
+    let mut others: Vec<Raw> = (0..QUEUE_MAX + 50)
+        .map(|_| {
+            let mut other = Raw::connect(&server);
+            other.send(request("GET /_/health", ""));
+            other.stream().set_nonblocking(true).unwrap();
+            other
+        })
+        .collect();
+    let refused = loop {
+        if let Some(at) = others.iter().position(|other| other.stream().peek(&mut [0]).is_ok()) {
+            break at;
+        }
+        sleep(Duration::from_millis(10));
+    };
+    assert!(begun.elapsed() < QUEUE_TIMEOUT, "it did not wait");
+    let mut refused = others.swap_remove(refused);
+    refused.stream().set_nonblocking(false).unwrap();
+    let answer = refused.answer().unwrap();
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "5"));
+    first.send("a");
+    assert_eq!(first.answer().unwrap().status, 201);
 }

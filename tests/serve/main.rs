@@ -4,12 +4,15 @@
 
 mod cutting;
 mod damage;
+mod dashboard;
 mod load;
+mod metrics;
 mod raw;
 mod requests;
 mod slow;
 mod starting;
 mod stopping;
+mod traces;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -141,6 +141,42 @@ fn targets_that_are_no_paths_have_answers() {
     assert_serves(&server);
 }
 
+/// RFC 9112, section 6.1: what `gzip` made of an object is not the object.
+#[test]
+fn a_body_in_a_coding_that_is_not_known_is_not_stored() {
+    let server = server(&[]);
+    for codings in ["gzip, chunked", "chunked, chunked", "gzip\r\nTransfer-Encoding: chunked"] {
+        let mut raw = Raw::connect(&server);
+        let headers = format!("Transfer-Encoding: {codings}\r\n");
+        raw.send(request("PUT /a", &headers) + "3\r\nabc\r\n0\r\n\r\n");
+        let answer = raw.answer().unwrap();
+        assert_eq!(answer.status, 501, "{codings}");
+        assert!(answer.body.windows(13).any(|part| part == b"\"unsupported\""), "{answer:?}");
+        assert_eq!(status_of(&server, request("GET /a", "")), Some(404), "{codings}");
+    }
+    let chunked = request("PUT /a", "Transfer-Encoding: Chunked\r\n") + "1\r\na\r\n0\r\n\r\n";
+    assert_eq!(status_of(&server, chunked), Some(201));
+}
+
+/// RFC 9112, section 8: without a length HTTP/1.0 takes a connection that broke for the end.
+#[test]
+fn http_1_0_gets_nothing_whose_end_it_could_not_tell() {
+    let server = server(&[]);
+    // The key is `a`.
+    let tus = "Tus-Resumable: 1.0.0\r\nUpload-Defer-Length: 1\r\nUpload-Metadata: key YQ==\r\n\
+               Content-Length: 0\r\n";
+    assert_eq!(status_of(&server, request("POST /_/uploads", tus)), Some(201));
+    assert_eq!(status_of(&server, "GET /a?follow HTTP/1.0\r\n\r\n"), Some(501));
+    assert_eq!(status_of(&server, request("GET /a?follow", "")), Some(200));
+    let put = request("PUT /a", "Content-Length: 1\r\n") + "a";
+    assert_eq!(status_of(&server, put), Some(201));
+    assert_eq!(status_of(&server, "GET /a?follow HTTP/1.0\r\n\r\n"), Some(200));
+    for (line, status) in [("GET /a", 304), ("HEAD /a", 304), ("OPTIONS /a", 204)] {
+        let head = format!("{line} HTTP/1.0\r\nIf-None-Match: *\r\n\r\n");
+        assert_eq!(status_of(&server, head), Some(status), "{line} ends with its head");
+    }
+}
+
 #[test]
 fn requests_in_one_go_are_answered_in_order() {
     let server = server(&[]);

@@ -110,7 +110,7 @@ impl Model {
             _ => None,
         };
         let (precondition, holds) = self.precondition(key);
-        let options = GetOptions { range, precondition };
+        let options = GetOptions { range, precondition, stripe: None };
         let result = self.store.get(key, &options).await;
         if !holds {
             return self.assert_refused(key, result.map(|(content, _)| content));

@@ -1,7 +1,7 @@
 //! A client that sends what it is told to, over HTTP/1.1 or HTTP/2, and takes what comes.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
@@ -115,6 +115,30 @@ impl Client {
                 taken(self.multiplexed().await.send_request(request).await, method).await
             }
         }
+    }
+
+    /// Asks by GET, over a connection of its own, and hands on what comes of the content,
+    /// piece by piece, until `take` has had enough; then it leaves. Gives the status.
+    pub async fn take(&self, target: &str, mut take: impl FnMut(&[u8]) -> bool) -> u16 {
+        let token = self.token.as_deref().unwrap_or_default();
+        let request = Request::get(target)
+            .header("host", &self.authority)
+            .header("authorization", format!("Bearer {token}"))
+            .body(Sending::from(b""))
+            .expect("a request");
+        let (mut sender, connection) =
+            http1::handshake(self.connect().await).await.expect("a connection");
+        let connection = tokio::spawn(connection);
+        let response = sender.send_request(request).await.expect("an answer");
+        let (head, mut body) = response.into_parts();
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let frame = frame.expect("a body that does not break off");
+            if !take(frame.data_ref().map_or(&[][..], |data| data)) {
+                break;
+            }
+        }
+        connection.abort();
+        head.status.as_u16()
     }
 
     async fn connect(&self) -> TokioIo<TcpStream> {
@@ -239,32 +263,56 @@ pub struct Sending {
     bytes: Bytes,
     announced: Option<u64>,
     breaks: Option<Pin<Box<Sleep>>>,
+    /// Where more comes from.
+    source: Option<Box<dyn Read + Send>>,
 }
 
 impl Sending {
     /// These bytes, without a word of how many they are.
     pub fn unannounced(bytes: impl Into<Bytes>) -> Self {
-        Self { bytes: bytes.into(), announced: None, breaks: None }
+        Self { bytes: bytes.into(), announced: None, breaks: None, source: None }
+    }
+
+    /// What is read there, so many bytes: for bodies larger than memory should be. Reading
+    /// must not block.
+    pub fn read_from(source: impl Read + Send + 'static, announced: u64) -> Self {
+        let source: Option<Box<dyn Read + Send>> = Some(Box::new(source));
+        Self { bytes: Bytes::new(), announced: Some(announced), breaks: None, source }
+    }
+
+    /// Reads the next piece, if there is more to read.
+    fn refill(&mut self) -> io::Result<()> {
+        let Some(source) = self.source.as_mut().filter(|_| self.bytes.is_empty()) else {
+            return Ok(());
+        };
+        let mut piece = vec![0; 256 << 10];
+        let count = source.read(&mut piece)?;
+        piece.truncate(count);
+        self.bytes = piece.into();
+        if count == 0 {
+            self.source = None;
+        }
+        Ok(())
     }
 
     /// These bytes; then it breaks off. `announced` is how many were to come.
     pub fn broken(bytes: impl Into<Bytes>, announced: Option<u64>) -> Self {
         // What came before shall be on its way by then.
         let breaks = Some(Box::pin(sleep(Duration::from_millis(100))));
-        Self { bytes: bytes.into(), announced, breaks }
+        Self { bytes: bytes.into(), announced, breaks, source: None }
     }
 
     /// These bytes; then nothing more, not even the end.
     pub fn stalled(bytes: impl Into<Bytes>, announced: Option<u64>) -> Self {
         let breaks = Some(Box::pin(sleep(2 * EXCHANGE)));
-        Self { bytes: bytes.into(), announced, breaks }
+        Self { bytes: bytes.into(), announced, breaks, source: None }
     }
 }
 
 impl From<Bytes> for Sending {
     fn from(bytes: Bytes) -> Self {
         let announced = Some(bytes.len() as u64);
-        Self { bytes, announced, breaks: None }
+        Self { bytes, announced, breaks: None, source: None }
     }
 }
 
@@ -294,6 +342,7 @@ impl hyper::body::Body for Sending {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.refill()?;
         if !self.bytes.is_empty() {
             let count = self.bytes.len().min(64 << 10);
             return Poll::Ready(Some(Ok(Frame::data(self.bytes.split_to(count)))));
@@ -308,7 +357,7 @@ impl hyper::body::Body for Sending {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty() && self.breaks.is_none()
+        self.bytes.is_empty() && self.breaks.is_none() && self.source.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -1,14 +1,25 @@
 //! What the suites share: bytes that look random and are the same in every run, bodies
-//! that behave well or badly, an HTTP client, servers, the program, what a kv has to hold.
+//! that behave well or badly, an HTTP client, servers, the program, components on wasmtime,
+//! hosts' key-value interfaces, what a kv has to hold.
 
+pub mod adapter;
 pub mod body;
+pub mod collector;
+pub mod counted;
+pub mod guest;
 pub mod http;
 pub mod needed;
 pub mod npm;
+pub mod process;
 pub mod program;
+pub mod proxy;
 pub mod random;
 pub mod redis;
 pub mod serving;
+pub mod spin;
+pub mod wasi_http;
+pub mod wasi_keyvalue;
+pub mod workers;
 
 use std::path::Path;
 use std::process::{Child, Command};

@@ -1,25 +1,25 @@
 //! Tests that run on Node: what they need is installed as their `package-lock.json` says.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Mutex;
+use std::process::Output;
 
-/// Runs `npm ci` in this directory below `tests/`, unless what it would install is there;
-/// gives the directory's path.
+/// Sees that what a directory names is installed; gives the directory's path. It is named by its
+/// way from `tests/`.
 pub fn installed(name: &str) -> PathBuf {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    let lock = fs::read(directory.join("package-lock.json")).expect("it is there");
-    let mark = directory.join("node_modules/.installed");
-    if fs::read(&mark).is_ok_and(|installed| installed == lock) {
-        return directory;
-    }
-    let npm = Command::new("npm").arg("ci").current_dir(&directory).output();
-    let npm = npm.expect("npm is there: install it, or run `cargo xtask test`, which does");
-    let log = String::from_utf8_lossy(&npm.stderr);
-    assert!(npm.status.success(), "npm cannot get what the tests need:\n{log}");
-    fs::write(mark, lock).expect("node_modules can be written");
+    chunk_store_build::npm::installed(&directory).unwrap_or_else(|why| panic!("{why}"));
     directory
+}
+
+/// Asserts that a file of tests for Node's own runner (`node --test`, reporter `spec`) has
+/// passed; its output is shown if it has not.
+#[track_caller]
+pub fn assert_passed(file: &str, node: &Output) {
+    let log = String::from_utf8_lossy(&node.stdout);
+    let errors = String::from_utf8_lossy(&node.stderr);
+    assert!(node.status.success(), "{file}:\n{log}\n{errors}");
+    // A file in which nothing ran would pass too.
+    let passed = log.lines().find_map(|line| line.strip_prefix("ℹ pass "));
+    assert!(passed.is_some_and(|passed| passed.trim() != "0"), "{log}");
+    println!("{log}");
 }

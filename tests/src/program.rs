@@ -15,7 +15,7 @@ pub fn command(tmp: &Path) -> Command {
 /// The program's path. It is built once for all tests of a suite.
 pub fn path(tmp: &Path) -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| build(tmp))
+    PATH.get_or_init(|| built(tmp, "chunk-store"))
 }
 
 /// Takes from a command what the program would look at in the environment. The cache of
@@ -28,8 +28,8 @@ pub fn isolate(command: &mut Command, tmp: &Path) {
         .env("XDG_CACHE_HOME", tmp.join("cache"));
 }
 
-/// Builds the program from what is there now; gives its path.
-fn build(tmp: &Path) -> PathBuf {
+/// Builds a program of the workspace from what is there now; gives its path.
+pub fn built(tmp: &Path, name: &str) -> PathBuf {
     let target = tmp.parent().expect("target/tmp");
     let mut cargo = Command::new(env!("CARGO"));
     // What cargo says of the suite would be new to build scripts that look at it, and
@@ -40,14 +40,16 @@ fn build(tmp: &Path) -> PathBuf {
             cargo.env_remove(&*name);
         }
     }
+    // Of the workspace, whose features the suites were built with: with fewer, libraries of
+    // the same name would take the place of those that the suites were built from.
     let built = cargo
-        .args(["build", "--release", "--package", "chunk-store-host", "--bin", "chunk-store"])
+        .args(["build", "--release", "--workspace", "--bin", name])
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");
     let log = String::from_utf8_lossy(&built.stderr);
-    assert!(built.status.success(), "the program does not build:\n{log}");
-    target.join("release/chunk-store")
+    assert!(built.status.success(), "{name} does not build:\n{log}");
+    target.join("release").join(name)
 }

@@ -94,6 +94,11 @@ impl Server {
         panic!("redis-server does not start on any port");
     }
 
+    /// Its process. Panics if it is not running.
+    pub fn pid(&self) -> u32 {
+        self.process.lock().unwrap().as_ref().expect("it is running").id()
+    }
+
     /// Its port, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program;
+use crate::{process, program};
 
 /// A server says where it listens within this, or the machine is broken.
 const START: Duration = Duration::from_secs(60);
@@ -36,15 +36,20 @@ impl Server {
         Self::try_start(tmp, arguments, false).unwrap_or_else(|log| panic!("{log}"))
     }
 
+    /// The same by this command, which runs the program. Its store lies below `parent`, and
+    /// stays there.
+    pub fn below(parent: &Path, command: &mut Command, arguments: &[&str]) -> Self {
+        let mut directory = tempfile::tempdir_in(parent).expect("a place for its store");
+        directory.disable_cleanup(true);
+        Self::try_by(command, directory, arguments).unwrap_or_else(|log| panic!("{log}"))
+    }
+
     /// One that ends with this process, not with this value: for a `static`.
     pub fn shared(tmp: &Path, arguments: &[&str]) -> Self {
         Self::try_start(tmp, arguments, true).unwrap_or_else(|log| panic!("{log}"))
     }
 
     fn try_start(tmp: &Path, arguments: &[&str], shared: bool) -> Result<Self, String> {
-        let directory = crate::scratch();
-        let arguments: Vec<String> = arguments.iter().map(|word| word.to_string()).collect();
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut command = match shared {
             false => program::command(tmp),
             true => {
@@ -54,7 +59,17 @@ impl Server {
                 command
             }
         };
-        let (mut process, address) = start(&mut command, directory.path(), &arguments, listen)?;
+        Self::try_by(&mut command, crate::scratch(), arguments)
+    }
+
+    fn try_by(
+        command: &mut Command,
+        directory: TempDir,
+        arguments: &[&str],
+    ) -> Result<Self, String> {
+        let arguments: Vec<String> = arguments.iter().map(|word| word.to_string()).collect();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (mut process, address) = start(command, directory.path(), &arguments, listen)?;
         let input = process.stdin.take();
         Ok(Self { directory, arguments, address, process, _input: input })
     }
@@ -149,11 +164,7 @@ impl Server {
 
     /// The most memory that it ever had, in bytes.
     pub fn peak_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
-        let status = status.expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
-        kib << 10
+        process::peak_bytes(self.process.id()).expect("it runs")
     }
 }
 

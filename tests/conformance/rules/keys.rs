@@ -2,11 +2,10 @@
 
 use chunk_store::kv::Outcome;
 
-use crate::subject::{Subject, awkward_keys};
+use crate::subject::Subject;
 
 pub async fn every_key_is_a_key_of_its_own(subject: &Subject) {
-    let keys = awkward_keys();
-    assert!(subject.limits().key_bytes_max >= 512);
+    let keys = subject.awkward_keys();
     for key in &keys {
         assert_eq!(subject.entry(key).await, None, "{key:?} before its set");
         subject.put(key, format!("value of {key}")).await;
@@ -18,7 +17,7 @@ pub async fn every_key_is_a_key_of_its_own(subject: &Subject) {
 }
 
 pub async fn deleting_one_key_leaves_the_others(subject: &Subject) {
-    let mut keys = awkward_keys();
+    let mut keys = subject.awkward_keys();
     for key in &keys {
         subject.put(key, key.clone()).await;
     }

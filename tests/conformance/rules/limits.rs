@@ -1,7 +1,9 @@
 //! Limits: what a backend says of itself, and that it keeps to it.
 
 use bytes::Bytes;
+use chunk_store::key::FIXED_KEY_BYTES_MAX;
 use chunk_store::kv::{KvError, SetOptions};
+use chunk_store::limits::VALUE_BYTES_MIN;
 
 use crate::subject::Subject;
 
@@ -15,8 +17,8 @@ async fn assert_rejected(subject: &Subject, key: &str, value: Bytes, options: Se
 
 pub async fn limits_are_usable_and_constant(subject: &Subject) {
     let limits = subject.limits();
-    assert!(limits.value_bytes_max >= 1 << 20);
-    assert!(limits.key_bytes_max >= 512);
+    assert!(limits.value_bytes_max >= VALUE_BYTES_MIN);
+    assert!(limits.key_bytes_max >= FIXED_KEY_BYTES_MAX);
     assert!(limits.concurrency_max >= 1);
     assert!(limits.memory_bytes_max >= 1 << 20);
     assert!(limits.ttl_seconds_min != Some(0));

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use chunk_store::kv::{KeyPage, KvError, SetOptions};
 
-use crate::subject::{Subject, awkward_keys};
+use crate::subject::Subject;
 
 async fn with_awkward_keys(subject: &Subject) -> Vec<String> {
-    let keys = awkward_keys();
+    let keys = subject.awkward_keys();
     for key in &keys {
         subject.put(key, "").await;
     }

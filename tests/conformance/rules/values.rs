@@ -1,7 +1,9 @@
 //! Values: set, replaced, deleted, read back.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use chunk_store::kv::SetOptions;
+use chunk_store::kv::{Outcome, SetOptions};
 
 use crate::subject::Subject;
 
@@ -85,5 +87,24 @@ pub async fn a_durable_set_keeps_what_came_before_it(subject: &Subject) {
     for count in 1..150 {
         let key = format!("c/{}/{count:08}", count % 3);
         assert_eq!(value(&key).await, format!("chunk {count}"));
+    }
+}
+
+pub async fn sets_at_once_are_all_kept(subject: &Subject) {
+    let sets = (0..48).map(|count| {
+        let backend = Arc::clone(subject);
+        tokio::spawn(async move {
+            let options = SetOptions { durable: count % 3 == 0, ..SetOptions::default() };
+            backend.set(&format!("k/{count:02}"), format!("{count}").into(), options).await
+        })
+    });
+    // All are begun before the first is waited for.
+    for set in sets.collect::<Vec<_>>() {
+        assert_eq!(set.await.unwrap(), Ok(Outcome::Done));
+    }
+    subject.settle().await;
+    for count in 0..48 {
+        let value = subject.value(&format!("k/{count:02}")).await;
+        assert_eq!(value, Some(format!("{count}").into()));
     }
 }

@@ -7,7 +7,7 @@ use chunk_store_http::sign;
 use crate::site::{Site, WRONG_TOKEN};
 
 /// A request of each kind that needs the token.
-const GUARDED: [&str; 14] = [
+const GUARDED: [&str; 15] = [
     "GET /a",
     "HEAD /a",
     "GET /a?follow",
@@ -22,6 +22,7 @@ const GUARDED: [&str; 14] = [
     "POST /_/uploads",
     "PATCH /_/uploads/x",
     "POST /_/sweep?dry-run",
+    "GET /_/metrics",
 ];
 
 fn now() -> u64 {

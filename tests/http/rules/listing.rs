@@ -81,6 +81,51 @@ pub async fn parameters_that_mean_nothing_are_refused(site: &Site) {
     }
 }
 
+/// Whether a line is of the text format of Prometheus, version 0.0.4.
+fn is_metrics_line(line: &str) -> bool {
+    let is_name = |name: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        name.starts_with("chunk_store_") && name.chars().all(plain)
+    };
+    if let Some(rest) = line.strip_prefix("# HELP ") {
+        return rest.split_once(' ').is_some_and(|(name, help)| is_name(name) && !help.is_empty());
+    }
+    if let Some(rest) = line.strip_prefix("# TYPE ") {
+        return rest.split_once(' ').is_some_and(|(name, kind)| {
+            is_name(name) && ["counter", "gauge", "histogram"].contains(&kind)
+        });
+    }
+    let Some((series, value)) = line.rsplit_once(' ') else { return false };
+    let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+    let labels = labels.strip_suffix('}').map(|labels| labels.split_terminator(','));
+    is_name(name)
+        && value.parse::<f64>().is_ok()
+        && labels.is_some_and(|mut labels| {
+            labels.all(|label| {
+                label.split_once('=').is_some_and(|(_, value)| {
+                    value.len() > 2 && value.starts_with('"') && value.ends_with('"')
+                })
+            })
+        })
+}
+
+pub async fn a_server_tells_what_it_has_done(site: &Site) {
+    site.put("/a", &[], b"content").await;
+    let answer = site.ask_exactly("GET /_/metrics", &[]).await.is(200);
+    assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let text = String::from_utf8(answer.bytes).unwrap();
+    for line in text.lines() {
+        assert!(is_metrics_line(line), "{line}");
+    }
+    assert!(text.ends_with('\n'));
+    // Another instance may have done what was done above; its memory every one has.
+    assert!(text.contains("\nchunk_store_guest_memory_bytes "), "{text}");
+    let head = site.ask_exactly("HEAD /_/metrics", &[]).await.is(200);
+    assert!(head.bytes.is_empty());
+    site.ask_exactly("GET /_/metrics?x=1", &[]).await.fails(400, "invalid-argument");
+}
+
 pub async fn a_server_tells_that_it_is_well(site: &Site) {
     let answer = site.ask("GET /_/health", &[]).await.is(200);
     assert_eq!(answer.json()["status"], "ok");

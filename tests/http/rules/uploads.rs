@@ -109,6 +109,9 @@ pub async fn more_than_was_announced_is_refused(site: &Site) {
     let path = begin(site, &[("upload-length", "4")]).await;
     patch(site, &path, 0, b"hello").await.is(400);
     assert_eq!(site.content("/a").await, None);
+    patch(site, &path, 0, b"hell").await.is(204);
+    patch(site, &path, 4, b"o").await.fails(400, "body-mismatch");
+    assert_eq!(site.content("/a").await.as_deref(), Some(&b"hell"[..]));
 }
 
 pub async fn who_did_not_hear_the_end_is_told_again(site: &Site) {

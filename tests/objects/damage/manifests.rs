@@ -20,7 +20,7 @@ async fn cannot_be_read(stored: &Stored) {
     let range = Some(ByteRange::Between(0, 1));
     for error in [
         store_error(on.get("object", GetOptions::default()).await),
-        store_error(on.get("object", GetOptions { range, precondition: None }).await),
+        store_error(on.get("object", GetOptions { range, ..GetOptions::default() }).await),
         store_error(on.head("object", None).await),
         store_error(on.verify("object").await),
         store_error(on.delete("object", Some(Precondition::Exists)).await),
@@ -113,7 +113,7 @@ async fn a_listing_goes_on_behind_a_manifest_of_garbage() {
 /// Asserts that inline content cannot be read, though it can be described.
 async fn content_cannot_be_read(stored: &Stored) {
     for range in [None, Some(ByteRange::Between(0, 1)), Some(ByteRange::Last(1))] {
-        let ended = stored.on.get("object", GetOptions { range, precondition: None }).await;
+        let ended = stored.on.get("object", GetOptions { range, ..GetOptions::default() }).await;
         let text = assert_error!(ended, StoreError::Corrupt(_));
         assert_names(&text, &["\"object\" cannot be read: the content in the manifest"]);
     }

@@ -1,6 +1,7 @@
 //! Many operations at once on one instance, in memory that does not grow with them.
 
 use chunk_store::object::{GetOptions, PutOptions};
+use chunk_store_host::kv::MEMORY_BYTES_MAX_DEFAULT;
 use chunk_store_tests::body::Body;
 use chunk_store_tests::digest;
 use chunk_store_tests::random::{Random, bytes};
@@ -8,8 +9,9 @@ use futures::future::join_all;
 
 use crate::subject::Subject;
 
-/// What one instance may have, whatever it does.
-const GUEST_BYTES_MAX: usize = 32 << 20;
+/// What one instance may have, whatever it does: three times its buffers. It begins with
+/// less than twice as much, and in a crowd may find no gap for a large buffer.
+const GUEST_BYTES_MAX: usize = 3 * MEMORY_BYTES_MAX_DEFAULT as usize;
 
 const MIB: u64 = 1 << 20;
 

@@ -76,7 +76,8 @@ pub async fn get_keeps_them(on: &Subject) {
     for content in contents() {
         let there = on.put_bytes("there", &content).await;
         for (form, holds, holds_of_none) in forms(&there) {
-            let options = || GetOptions { range: None, precondition: Some(form.clone()) };
+            let options =
+                || GetOptions { precondition: Some(form.clone()), ..GetOptions::default() };
             match on.get("there", options()).await {
                 Ok(reader) if holds => assert_eq!(*reader.info(), there, "{form:?}"),
                 ended => assert_eq!(store_error(ended), failed(Some(&there)), "{form:?}"),

@@ -1,0 +1,5 @@
+//! The examples, each built and run.
+
+mod node;
+mod programs;
+mod spin;
