@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use chunk_store::error::Error;
-use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
+use chunk_store::kv::{Condition, KeyPage, KvError, KvLimits, Outcome, SetOptions};
 use chunk_store::metrics::{Histogram, Sample, Snapshot};
 use chunk_store::object;
 use chunk_store::range::{ByteRange, Span};
@@ -241,12 +241,6 @@ impl From<KvLimits> for kv::Limits {
             ranged_get: limits.ranged_get,
             conditional_write: limits.conditional_write,
         }
-    }
-}
-
-impl From<Entry> for kv::Entry {
-    fn from(entry: Entry) -> Self {
-        Self { value: Vec::from(entry.value), version: entry.version }
     }
 }
 

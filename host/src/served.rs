@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chunk_store::kv::checks;
 use wasmtime::AsContext;
-use wasmtime::component::{Accessor, HasData, Linker, WasmList};
+use wasmtime::component::{Accessor, ComponentType, HasData, Linker, Lower, WasmList};
 
 use crate::bindings::kv;
 use crate::kv::Backend;
@@ -14,10 +14,17 @@ use crate::surroundings::State;
 /// Serves `kv` to instances made by this linker.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     kv::add_to_linker::<_, ServedKv>(linker, |state| state)?;
-    // The generated `set` reads its value element by element into a vector. Chunks
-    // come through here: copied as one piece they take two thirds of the time.
+    // Chunks come through these two. The generated `set` reads its value element by element
+    // into a vector: copied as one piece they take two thirds of the time. What the
+    // generated `get` gives is a vector, for which a value that others share, or that has
+    // something in front, would be copied once more.
     linker.allow_shadowing(true);
-    linker.instance("streaming:chunk-store/kv@0.1.0")?.func_wrap_concurrent(
+    let mut kv = linker.instance("streaming:chunk-store/kv@0.1.0")?;
+    kv.func_wrap_concurrent("get", |accessor, (key, part): (String, Option<kv::Span>)| {
+        let backend = accessor.with(|access| access.as_context().data().backend.clone());
+        Box::pin(async move { Ok((get(&*backend, &key, part).await,)) })
+    })?;
+    kv.func_wrap_concurrent(
         "set",
         |accessor, (key, value, options): (String, WasmList<u8>, kv::SetOptions)| {
             // Copied now: the guest may free it when this call has begun.
@@ -34,6 +41,24 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     )?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+/// A value on its way to the guest, which is copied into its memory only.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+struct Entry {
+    value: Bytes,
+    version: Option<String>,
+}
+
+async fn get(
+    backend: &dyn Backend,
+    key: &str,
+    part: Option<kv::Span>,
+) -> Result<Option<Entry>, kv::Error> {
+    let part = part.map(|kv::Span { start, end }| checks::span(start, end)).transpose()?;
+    let entry = backend.get(key, part).await?;
+    Ok(entry.map(|found| Entry { value: found.value, version: found.version }))
 }
 
 /// Serves the guest's `kv` from the backend.
@@ -59,9 +84,8 @@ impl<T: Send + 'static> kv::HostWithStore<T> for ServedKv {
         key: String,
         part: Option<kv::Span>,
     ) -> Result<Option<kv::Entry>, kv::Error> {
-        let part = part.map(|kv::Span { start, end }| checks::span(start, end)).transpose()?;
-        let entry = backend(accessor).get(&key, part).await?;
-        Ok(entry.map(Into::into))
+        let entry = get(&*backend(accessor), &key, part).await?;
+        Ok(entry.map(|Entry { value, version }| kv::Entry { value: value.into(), version }))
     }
 
     async fn set(

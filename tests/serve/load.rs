@@ -6,7 +6,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chunk_store_host::serve::limits::{QUEUE_MAX, QUEUE_TIMEOUT};
+use chunk_store_host::serve::limits::{
+    QUEUE_MAX, QUEUE_TIMEOUT, READ_AHEAD_BODIES_MAX, READ_AHEAD_PIECE_BYTES,
+};
 use chunk_store_tests::http::{Client, Protocol, Sending};
 use chunk_store_tests::random::bytes;
 use chunk_store_tests::serving::Server;
@@ -20,10 +22,12 @@ const SIZE: u64 = 2_000_000;
 
 /// What a server with `--instances 2 --memory 32MiB` may take: 16 MiB of chunks for each
 /// instance, which takes half as much besides; as much again in the host, which has the
-/// chunks that are on their way to and from the files; up to 64 KiB each way for a
-/// connection (one of HTTP/2 has up to 12.5 MiB of bodies); and 100 MiB for the program, its
-/// compiled code and what the allocator keeps.
-const PEAK_BYTES_MAX: u64 = (2 * 24 + 2 * 16 + 100) * MIB + (GETS + PUTS) * 128 * KIB;
+/// chunks that are on their way to and from the files; what of bodies is received ahead; up to
+/// 64 KiB each way for a connection (one of HTTP/2 has up to 12.5 MiB of bodies); and 100 MiB
+/// for the program, its compiled code and what the allocator keeps.
+const PEAK_BYTES_MAX: u64 =
+    (2 * 24 + 2 * 16 + 100) * MIB + RECEIVED_AHEAD + (GETS + PUTS) * 128 * KIB;
+const RECEIVED_AHEAD: u64 = 2 * (READ_AHEAD_BODIES_MAX * READ_AHEAD_PIECE_BYTES) as u64;
 const MIB: u64 = 1 << 20;
 const KIB: u64 = 1 << 10;
 
