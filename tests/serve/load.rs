@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chunk_store_host::serve::limits::{
-    QUEUE_MAX, QUEUE_TIMEOUT, READ_AHEAD_BODIES_MAX, READ_AHEAD_PIECE_BYTES,
+    GATHERED_BYTES_MAX, QUEUE_MAX, QUEUE_TIMEOUT, READ_AHEAD_BODIES_MAX,
 };
 use chunk_store_tests::http::{Client, Protocol, Sending};
 use chunk_store_tests::random::bytes;
@@ -27,7 +27,7 @@ const SIZE: u64 = 2_000_000;
 /// for the program, its compiled code and what the allocator keeps.
 const PEAK_BYTES_MAX: u64 =
     (2 * 24 + 2 * 16 + 100) * MIB + RECEIVED_AHEAD + (GETS + PUTS) * 128 * KIB;
-const RECEIVED_AHEAD: u64 = 2 * (READ_AHEAD_BODIES_MAX * READ_AHEAD_PIECE_BYTES) as u64;
+const RECEIVED_AHEAD: u64 = 2 * (READ_AHEAD_BODIES_MAX * GATHERED_BYTES_MAX) as u64;
 const MIB: u64 = 1 << 20;
 const KIB: u64 = 1 << 10;
 

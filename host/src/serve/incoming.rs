@@ -21,7 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::limits::{
-    LINGER_BYTES_MAX, LINGER_TIMEOUT, READ_AHEAD_BODIES_MAX, READ_AHEAD_PIECE_BYTES,
+    GATHERED_BYTES_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT, READ_AHEAD_BODIES_MAX,
+    READ_AHEAD_PIECE_BYTES,
 };
 use super::traffic::Turn;
 
@@ -110,6 +111,10 @@ async fn gather(
             () = pieces.closed(), if gathered.is_empty() => break,
             piece = body.frame(), if !full => match piece {
                 Some(Ok(frame)) if frame.is_data() => {
+                    if gathered.is_empty() {
+                        // Grown as it fills, it would take up to twice as much.
+                        gathered.reserve(GATHERED_BYTES_MAX);
+                    }
                     gathered.extend(frame.into_data().ok());
                 }
                 last => {

@@ -48,9 +48,13 @@ pub const LINGER_BYTES_MAX: usize = 64 << 20;
 /// That takes so long at most; then the connection is closed.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Of a body that is being stored, at most twice this is received ahead, in bytes; see
-/// [`READ_AHEAD_BODIES_MAX`].
+/// From so many bytes on that were received ahead of a body that is being stored, no more
+/// are; see [`READ_AHEAD_BODIES_MAX`].
 pub const READ_AHEAD_PIECE_BYTES: usize = 256 << 10;
+
+/// What they are gathered in: these and what comes with the last of them. A body has two
+/// such buffers at most, one that fills and one that is being stored.
+pub const GATHERED_BYTES_MAX: usize = READ_AHEAD_PIECE_BYTES + HEAD_BYTES_MAX;
 
 /// How many bodies are received ahead at once.
 pub const READ_AHEAD_BODIES_MAX: usize = 32;
