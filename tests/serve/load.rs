@@ -20,13 +20,13 @@ const GETS: u64 = 64;
 const PUTS: u64 = 200;
 const SIZE: u64 = 2_000_000;
 
-/// What a server with `--instances 2 --memory 32MiB` may take: 16 MiB of chunks for each
-/// instance, which takes half as much besides; as much again in the host, which has the
+/// What a server with `--instances 2 --memory 32MiB` may take: 48 MiB for each instance, which
+/// has buffers of 16 and the gaps between them; the same buffers in the host, which has the
 /// chunks that are on their way to and from the files; what of bodies is received ahead; up to
-/// 64 KiB each way for a connection (one of HTTP/2 has up to 12.5 MiB of bodies); and 100 MiB
+/// 64 KiB each way for a connection (one of HTTP/2 has up to 12.5 MiB of bodies); and 64 MiB
 /// for the program, its compiled code and what the allocator keeps.
 const PEAK_BYTES_MAX: u64 =
-    (2 * 24 + 2 * 16 + 100) * MIB + RECEIVED_AHEAD + (GETS + PUTS) * 128 * KIB;
+    (2 * 48 + 2 * 16 + 64) * MIB + RECEIVED_AHEAD + (GETS + PUTS) * 128 * KIB;
 const RECEIVED_AHEAD: u64 = 2 * (READ_AHEAD_BODIES_MAX * GATHERED_BYTES_MAX) as u64;
 const MIB: u64 = 1 << 20;
 const KIB: u64 = 1 << 10;
