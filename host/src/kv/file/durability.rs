@@ -140,7 +140,10 @@ impl Pending {
         let next = || files.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let lane = || self.write_out(std::iter::from_fn(next), []);
         thread::scope(|scope| {
-            let others: Vec<_> = (1..lanes).map(|_| scope.spawn(lane)).collect();
+            // Without threads this one writes them all: files that were taken off the list and
+            // not written would be lost to everybody's next durable set.
+            let spawn = |_| thread::Builder::new().spawn_scoped(scope, lane).ok();
+            let others: Vec<_> = (1..lanes).map_while(spawn).collect();
             let written = lane();
             let others = others.into_iter().map(|other| other.join().expect("it does not panic"));
             others.fold(written, Result::and)
