@@ -103,18 +103,45 @@ impl<K: Kv, C: Clock> Patient<K, C> {
         value: Bytes,
         options: SetOptions,
     ) -> Result<bool, Error> {
-        let given_up = Cell::new(-1);
+        let (set, landed_max) = self.set_and_count(key, value, options).await;
+        set.map(|()| landed_max > 1)
+    }
+
+    /// As [`Patient::set`], for a value that makes something appear: after an attempt that may
+    /// have landed, whatever else went wrong, so may the whole have.
+    pub async fn set_or_tell(
+        &self,
+        key: &str,
+        value: Bytes,
+        options: SetOptions,
+    ) -> Result<(), Failure> {
+        let (set, landed_max) = self.set_and_count(key, value, options).await;
+        set.map_err(|error| match landed_max {
+            0 => Failure::Definite(error),
+            _ => Failure::Ambiguous(error.to_string()),
+        })
+    }
+
+    /// Sets until it succeeds, and counts the attempts that may have landed, or may yet.
+    async fn set_and_count(
+        &self,
+        key: &str,
+        value: Bytes,
+        options: SetOptions,
+    ) -> (Result<(), Error>, u32) {
+        let landed_max = Cell::new(0);
         let set = async || {
-            given_up.update(|count| count + 1);
+            // Before it answers: it may be given up.
+            landed_max.update(|count| count + 1);
             let result = self.kv.set(key, value.clone(), options.clone()).await;
-            if matches!(result, Err(KvError::Throttled(_))) {
+            if matches!(result, Err(KvError::Throttled(_) | KvError::Rejected(_))) {
                 // That did nothing.
-                given_up.update(|count| count - 1);
+                landed_max.update(|count| count - 1);
             }
             result
         };
-        self.retry(&KV_ATTEMPTS, set).await?;
-        Ok(given_up.get() > 0)
+        let set = self.retry(&KV_ATTEMPTS, set).await;
+        (set.map(drop), landed_max.get())
     }
 
     /// Writes a value once, for what can be done without.

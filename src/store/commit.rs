@@ -186,10 +186,10 @@ impl<K: Kv, C: Clock> Store<K, C> {
             _ => None,
         };
         let options = self.manifest_options(commit, limits);
-        match self.kv().set(&key::manifest(key), commit.value.clone(), options).await {
+        match self.kv().set_or_tell(&key::manifest(key), commit.value.clone(), options).await {
             Ok(()) => Ok(replaced(&stored, commit.manifest)),
-            Err(Error::Unavailable(why, _)) => Err(Error::Uncertain(why)),
-            Err(error) => Err(error),
+            Err(Failure::Ambiguous(why)) => Err(Error::Uncertain(why)),
+            Err(Failure::Definite(error)) => Err(error),
         }
     }
 

@@ -252,6 +252,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
         let after = Held::new(held.kv_key.clone(), next, &value, None);
         let options = self.record_options(&after.upload, limits);
         let mut version = held.version.clone();
+        let mut lost: Option<String> = None;
         for attempt in 1..=KV_ATTEMPTS.attempts_max {
             if limits.conditional_write && version.is_none()
                 || !limits.conditional_write && limits.staleness_ms == 0
@@ -271,11 +272,15 @@ impl<K: Kv, C: Clock> Store<K, C> {
                 Ok(Outcome::Done) => return Ok(Some(after)),
                 // Somebody else was first, or an attempt of ours with a lost answer.
                 Ok(Outcome::Stale) => {}
-                Err(Failure::Definite(error)) => return Err(error),
+                // An attempt with a lost answer may have landed: only looking tells.
+                Err(Failure::Definite(error)) => {
+                    return Err(lost.map_or(error, |why| Error::Unavailable(why, None)));
+                }
                 Err(Failure::Ambiguous(why)) if attempt == KV_ATTEMPTS.attempts_max => {
                     return Err(Error::Unavailable(why, None));
                 }
-                Err(Failure::Ambiguous(_)) => {
+                Err(Failure::Ambiguous(why)) => {
+                    lost = Some(why);
                     self.kv().back_off(attempt).await;
                     if !limits.conditional_write {
                         // What landed late would take back what came after.

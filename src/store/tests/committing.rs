@@ -64,6 +64,21 @@ fn a_commit_that_nobody_can_tell_of_is_uncertain_and_keeps_its_chunks() {
     assert_eq!(segment.condemned_at, None, "it may have been committed");
 }
 
+/// Without conditional writes a lost one is simply made again.
+#[test]
+fn a_commit_that_is_refused_after_a_lost_answer_is_uncertain() {
+    let refused = || Act::Fail(KvError::Rejected("no more writes".to_string()));
+    let bed = Bed::new(KvLimits { conditional_write: false, ..able() });
+    bed.kv.once("set", "m/a", refused());
+    assert!(matches!(bed.put("a", &content(100)), Err(Error::Denied(_))));
+    let mut acts = [Act::LoseAnswer, refused()].into_iter();
+    bed.kv.rule(move |asked| {
+        (asked.verb == "set" && asked.key == "m/a").then(|| acts.next()).flatten()
+    });
+    assert!(matches!(bed.put("a", &content(200)), Err(Error::Uncertain(_))));
+    assert_eq!(bed.read("a").0, content(200), "it did land");
+}
+
 #[test]
 fn the_last_of_two_commits_wins() {
     let bed = Bed::new(able());
