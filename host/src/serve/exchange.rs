@@ -25,7 +25,7 @@ use super::counters::{Counters, FAMILIES};
 use super::head::{is_plain, target};
 use super::incoming::{ReadAhead, Received};
 use super::limits::{QUEUE_MAX, QUEUE_TIMEOUT};
-use super::pool::{Busy, Pool};
+use super::pool::{Leave, Pool};
 use super::record::Record;
 use super::traffic::{Traffic, Turn};
 use crate::error::Error;
@@ -115,16 +115,16 @@ impl Exchanges {
         };
         let of_all = request.uri().path() == METRICS_PATH;
         let is_head = request.method() == Method::HEAD;
-        let answered = match self.pool.handle(request).await {
+        let answered = match self.pool.handle(request, permit).await {
             // The instance has checked who asks, and what for.
-            Ok((response, busy)) if of_all && response.status() == StatusCode::OK => {
+            Ok((response, leave)) if of_all && response.status() == StatusCode::OK => {
                 let answer = self.metrics(response, is_head).await;
-                answer.map(|response| (response, busy))
+                answer.map(|response| (response, leave))
             }
             answered => answered,
         };
         match answered {
-            Ok((response, busy)) => Ok((response, Some(Leave { _permit: permit, _busy: busy }))),
+            Ok((response, leave)) => Ok((response, Some(leave))),
             Err(Error::Store(StoreError::InvalidArgument(why))) => {
                 Err(refused(refusal(StatusCode::BAD_REQUEST, "invalid-argument", &why)))
             }
@@ -160,12 +160,6 @@ impl Exchanges {
         let body = Full::new(if is_head { Bytes::new() } else { Bytes::from(text) });
         Ok(Response::from_parts(head, body.map_err(WasiError::from).boxed_unsync()))
     }
-}
-
-/// That a request is one of those under way.
-struct Leave {
-    _permit: OwnedSemaphorePermit,
-    _busy: Busy,
 }
 
 /// What a request holds until its answer has gone out: to the last byte, and not only to the
@@ -270,7 +264,7 @@ mod tests {
     async fn a_request_is_under_way_until_its_last_byte_is_written() {
         let requests = Arc::new(Semaphore::new(1));
         let permit = requests.clone().try_acquire_owned().unwrap();
-        let leave = Leave { _permit: permit, _busy: Busy::new(&Arc::default()) };
+        let leave = Leave::new(permit, &Arc::default());
         let held = Held { turn: Turn::new(Traffic::new()), _leave: Some(leave) };
         let request = Request::get("/a").body(()).unwrap();
         let body = Full::new(Bytes::from_static(b"hello")).map_err(WasiError::from).boxed_unsync();

@@ -11,6 +11,7 @@ use chunk_store::metrics::Snapshot;
 use futures::future::join_all;
 use http::{Request, Response};
 use http_body::Body;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use wasmtime::Store;
 use wasmtime::component::{self, InstancePre};
@@ -159,16 +160,21 @@ impl Pool {
         let _ = timeout(patience, join_all(self.members.iter().filter_map(log))).await;
     }
 
-    /// Answers a request in the instance that has the fewest. The answer's body keeps it
-    /// counted until [`Busy`] is dropped.
-    pub async fn handle<B>(&self, request: Request<B>) -> Result<(Response<WasiBody>, Busy), Error>
+    /// Answers a request in the instance that has the fewest. It is one of those under way
+    /// until [`Leave`] is dropped; if the caller gives up, until the instance is done with it,
+    /// so that clients that come and go begin no more than the server takes.
+    pub async fn handle<B>(
+        &self,
+        request: Request<B>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<(Response<WasiBody>, Leave), Error>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<wasmtime_wasi_http::Error>,
     {
         let least = self.members.iter().min_by_key(|member| member.busy.load(Relaxed));
         let member = least.expect("a pool has members");
-        let busy = Busy::new(&member.busy);
+        let leave = Leave::new(permit, &member.busy);
         let instance = self.instance(member)?;
         let answered = instance.run(move |accessor, gateway: &Gateway| {
             Box::pin(async move {
@@ -178,14 +184,16 @@ impl Pool {
                 });
                 match gateway.service.handle(accessor, request).await? {
                     Ok(response) => {
-                        accessor.with(|store| response.into_http(store, async { Ok(()) })).map(Ok)
+                        let sent = async { Ok(()) };
+                        let response = accessor.with(|store| response.into_http(store, sent))?;
+                        wasmtime::error::Ok(Ok((response, leave)))
                     }
                     Err(code) => wasmtime::error::Ok(Err(code)),
                 }
             })
         });
         match answered.await?.map_err(|error| Error::Trap(describe(&error)))? {
-            Ok(response) => Ok((response, busy)),
+            Ok(answer) => Ok(answer),
             Err(ErrorCode::HttpRequestUriInvalid) => {
                 let why = "the request's target is not understood".to_string();
                 Err(StoreError::InvalidArgument(why).into())
@@ -195,18 +203,84 @@ impl Pool {
     }
 }
 
-/// Counts a request as under way in its instance.
-pub(super) struct Busy(Arc<AtomicUsize>);
+/// That a request is one of those under way: in the server, and in its instance.
+pub(super) struct Leave {
+    _permit: OwnedSemaphorePermit,
+    busy: Arc<AtomicUsize>,
+}
 
-impl Busy {
-    pub fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self(count.clone())
+impl Leave {
+    pub fn new(permit: OwnedSemaphorePermit, busy: &Arc<AtomicUsize>) -> Self {
+        busy.fetch_add(1, Relaxed);
+        Self { _permit: permit, busy: busy.clone() }
     }
 }
 
-impl Drop for Busy {
+impl Drop for Leave {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.busy.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
+    use chunk_store::range::Span;
+    use http_body_util::Full;
+    use tokio::sync::{Notify, Semaphore};
+
+    use super::*;
+
+    /// A kv that holds nothing, and does not say so before it may.
+    struct Silent {
+        limits: KvLimits,
+        asked: Notify,
+        may_answer: Semaphore,
+    }
+
+    #[async_trait]
+    impl Backend for Silent {
+        fn limits(&self) -> KvLimits {
+            self.limits
+        }
+
+        async fn get(&self, _: &str, _: Option<Span>) -> Result<Option<Entry>, KvError> {
+            self.asked.notify_one();
+            let _leave = self.may_answer.acquire().await;
+            Ok(None)
+        }
+
+        async fn set(&self, _: &str, _: Bytes, _: SetOptions) -> Result<Outcome, KvError> {
+            unreachable!("nobody writes")
+        }
+
+        async fn delete(&self, _: &str, _: Option<Condition>) -> Result<Outcome, KvError> {
+            unreachable!("nobody deletes")
+        }
+
+        async fn list_keys(&self, _: &str, _: Option<&str>, _: u32) -> Result<KeyPage, KvError> {
+            unreachable!("nobody lists")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_client_has_gone_is_under_way_until_its_work_ends() {
+        let limits = crate::kv::open("memory:").await.unwrap().limits();
+        let (asked, may_answer) = (Notify::new(), Semaphore::new(0));
+        let kv = Arc::new(Silent { limits, asked, may_answer });
+        let pool = Pool::start(kv.clone(), Vec::new(), 1, 16 << 20, Arc::default()).unwrap();
+        let requests = Arc::new(Semaphore::new(1));
+        let permit = requests.clone().try_acquire_owned().unwrap();
+        let request = Request::get("http://localhost/a").body(Full::new(Bytes::new())).unwrap();
+        tokio::select! {
+            _ = pool.handle(request, permit) => unreachable!("kv says nothing"),
+            () = kv.asked.notified() => {}
+        }
+        assert_eq!(requests.available_permits(), 0);
+        assert_eq!(pool.members[0].busy.load(Relaxed), 1);
+        kv.may_answer.add_permits(1);
+        let _next = timeout(Duration::from_secs(60), requests.acquire()).await.unwrap();
+        assert_eq!(pool.members[0].busy.load(Relaxed), 0);
     }
 }
