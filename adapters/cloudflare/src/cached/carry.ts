@@ -65,7 +65,8 @@ async function open(context: Context, known: Known | null): Promise<Opened> {
   if (left !== null) {
     const { noted, offset } = left;
     const response = await fetchOrigin(restRequest(context.request, offset, null, noted.validator));
-    if (isRest(response, offset, noted.size)) return goOn(context, noted, offset, response);
+    const rest = isRest(response, offset, noted.size, noted.validator);
+    if (rest && mayBeStored(context, response)) return goOn(noted, offset, response);
     // 200: it is another now, and this is all of it. Anything else says nothing of the whole.
     if (response.status === 200) return openWhole(context, response);
     await drain(response);
@@ -93,11 +94,13 @@ async function leftOver(context: Context): Promise<{ noted: Noted; offset: numbe
   }
 }
 
-function goOn(context: Context, noted: Noted, offset: number, response: Response): Opened {
+/** Whether the rest still is for the store: the origin may have changed its mind about caching, and not about the content. */
+function mayBeStored({ request, settings }: Context, rest: Response): boolean {
+  return !("refused" in judge(request, { status: 200, headers: withoutRange(rest.headers) }, settings, Date.now()));
+}
+
+function goOn(noted: Noted, offset: number, response: Response): Opened {
   const head = { id: noted.id, status: 200, headers: noted.headers, length: noted.size, validator: noted.validator };
-  const verdict = judge(context.request, { status: 200, headers: withoutRange(response.headers) }, context.settings, Date.now());
-  // The origin has changed its mind about caching, not about the content.
-  if ("refused" in verdict) return { kept: null, response, why: verdict.refused };
   return { kept: { offset, upload: noted.upload, described: null, id: noted.id }, response, head };
 }
 

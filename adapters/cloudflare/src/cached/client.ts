@@ -129,7 +129,7 @@ class Client {
     emit({ event: "client-elsewhere", key: keys.object, from: "origin", offset: this.#at });
     const end = this.#end === Infinity ? null : this.#end;
     const response = await settings.fetchOrigin(restRequest(request, this.#at, end, validator));
-    if (!isRest(response, this.#at, length)) return drain(response).then(() => false);
+    if (!isRest(response, this.#at, length, validator)) return drain(response).then(() => false);
     return this.#copy(response, reached);
   }
 

@@ -40,6 +40,8 @@ export class Fill {
   stored = false;
   /** Nothing more comes of it. */
   ended = false;
+  /** What it fetches is not to be stored any more: another request has changed it. Its own looks at this. */
+  changed = false;
   /** It was stopped since its request's time was up; whoever is left may go on. */
   cut = false;
   /** For its carrier: the time is up. */

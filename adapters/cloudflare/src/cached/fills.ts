@@ -42,9 +42,12 @@ export class Fills {
     fill.wake.notify(fill.carrier);
   }
 
-  /** It is not in the store any more. */
+  /** What is in the store, or on its way there, does not hold any more. */
   forget(key: string): void {
     this.#stored.delete(key);
+    const fill = this.#fills.get(key);
+    if (fill !== undefined) fill.changed = true;
+    this.#fills.delete(key);
   }
 
   /** Whether it was stored within the last so many milliseconds: where it is not seen, KV is late. */

@@ -170,7 +170,7 @@ async function relay(
   }
   emit({ event: "client-elsewhere", key: keys.object, from: "origin", offset: at });
   const rest = await settings.fetchOrigin(restRequest(request, at, span.end, validator));
-  if (!isRest(rest, at, span.length) || rest.body === null) {
+  if (!isRest(rest, at, span.length, validator) || rest.body === null) {
     await drain(rest);
     emit({ event: "client-broken", key: keys.object, offset: at, why: `the store failed, and the origin answered ${rest.status}` });
     throw new Error("the store failed");

@@ -38,10 +38,14 @@ export function restRequest(request: Request, offset: number, end: number | null
   return rest;
 }
 
-/** Whether an answer is the rest, from this offset on, of a representation of this length. */
-export function isRest(response: Response, offset: number, length: number | null): boolean {
+/**
+ * Whether an answer is the rest, from this offset on, of the representation of this length that `validator` names. An origin that
+ * knows no `If-Range` may send the rest of another (RFC 9110, section 15.3.7.3).
+ */
+export function isRest(response: Response, offset: number, length: number | null, validator: string): boolean {
   const range = response.status === 206 ? contentRange(response.headers.get("content-range")) : null;
-  return range !== null && range.start === offset && (length === null || range.length === length);
+  const own = response.headers.get(validator.startsWith('"') ? "etag" : "last-modified") ?? validator;
+  return range !== null && range.start === offset && (length === null || range.length === length) && own === validator;
 }
 
 /** Its pieces from `offset` on, where its response begins. Throws where it broke off for good, or was not as long as it said. */
@@ -71,7 +75,7 @@ export async function* pieces(body: Body, offset: number, care: Care): AsyncGene
     if (body.validator === null || body.length === null || retries >= care.retries) throw new Error(why);
     care.onAgain(offset, why);
     response = await care.again(offset, body.validator);
-    if (!isRest(response, offset, body.length)) {
+    if (!isRest(response, offset, body.length, body.validator)) {
       await response.body?.cancel().catch(() => undefined);
       throw new Error(`${why}; asked for the rest, it answered ${response.status}`);
     }

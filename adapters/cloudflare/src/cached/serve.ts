@@ -168,6 +168,8 @@ async function change(context: Context): Promise<Answered> {
   const answered = await pass(context, "method");
   if (!safe && answered.response.status < 400) {
     const failed = (error: unknown) => emit({ event: "store-failed", key: keys.object, what: "delete", why: reason(error) });
+    // What is being stored here would come after. In another isolate it does, if its fill is under way.
+    context.fills.forget(keys.object);
     // Before the answer, so that who has it does not find the old one; in time, or later.
     await within(remove(store, keys.object), settings.storeMs, "the store is slow").catch(failed);
     context.fills.forget(keys.object);

@@ -94,7 +94,7 @@ export function settingsOf(options: CachedOptions): Settings {
     staleSeconds: number("staleSeconds", 0, 0, 2 ** 31),
     keepSeconds: number("keepSeconds", 86_400, 0, 2 ** 31),
     resumableBytesMin: number("resumableBytesMin", 40 * MIB, 0, Number.MAX_SAFE_INTEGER),
-    windowBytes: number("windowBytes", 8 * MIB, MIB, 32 * MIB),
+    windowBytes: number("windowBytes", 8 * MIB, 2 * MIB, 32 * MIB),
     fillsMax: number("fillsMax", 4, 1, 64),
     delayMs: number("delayMs", 5000, 0, 600_000),
     pauseMs: number("pauseMs", 10_000, 0, 600_000),

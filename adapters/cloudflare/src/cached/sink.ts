@@ -12,6 +12,8 @@ import { append, begin, put } from "./store.js";
 /** How much the store is given at once, in bytes, as `body.ts` passes it on: a step into the component costs about a millisecond. */
 const PIECE_BYTES = 1 << 20;
 
+const CHANGED = "it was changed meanwhile";
+
 /** How a fill is stored. */
 export interface Kept {
   /** Where its body begins. */
@@ -32,7 +34,7 @@ export interface Outcome {
 export async function sink(context: Context, fill: Fill, split: Split, body: Body, kept: Kept): Promise<Outcome> {
   const consumer = split.join(context.owner, "store", kept.offset) as Consumer;
   try {
-    fill.stored = await Promise.race([store(context, consumer, body, kept), givenUp(context, split, consumer)]);
+    fill.stored = await Promise.race([store(context, fill, consumer, body, kept), givenUp(context, split, consumer)]);
     const why = fill.stored ? undefined : consumer.gone ?? undefined;
     return { done: fill.stored, ...(why === undefined ? {} : { why }) };
   } catch (error) {
@@ -52,18 +54,18 @@ async function givenUp(context: Context, split: Split, consumer: Consumer): Prom
   return false;
 }
 
-async function store(context: Context, consumer: Consumer, body: Body, kept: Kept): Promise<boolean> {
+async function store(context: Context, fill: Fill, consumer: Consumer, body: Body, kept: Kept): Promise<boolean> {
   const { store, keys, settings } = context;
   const described = kept.described ?? new Headers();
   const { length } = body;
   if (kept.upload === null && (length === null || length < settings.resumableBytesMin)) {
     if (length !== null) described.set("content-length", String(length));
-    await put(store, keys.object, described, stream(consumer, "breaks"));
+    await put(store, keys.object, described, stream(fill, consumer, "breaks"));
     return true;
   }
   const size = length as number;
   const upload = kept.upload ?? (await begun(context, described, body, kept, size));
-  return (await append(store, upload, kept.offset, stream(consumer, "ends"))) === size;
+  return (await append(store, upload, kept.offset, stream(fill, consumer, "ends"))) === size;
 }
 
 /** Begins an upload, and notes it for who goes on. */
@@ -83,9 +85,9 @@ async function begun(context: Context, described: Headers, body: Body, kept: Kep
 
 /**
  * The body for the store. Where it is cut off it `breaks`, so that nothing is stored; or it `ends`, for an upload, which keeps
- * what has come. Not a stream of the type `bytes`: that one would take the buffers away from the clients.
+ * what has come. Where it was changed it always breaks. Not a stream of the type `bytes`: that one would take the buffers away from the clients.
  */
-function stream(consumer: Consumer, cutOff: "breaks" | "ends"): ReadableStream<Uint8Array> {
+function stream(fill: Fill, consumer: Consumer, cutOff: "breaks" | "ends"): ReadableStream<Uint8Array> {
   let given: Uint8Array | undefined;
   return new ReadableStream<Uint8Array>(
     {
@@ -93,7 +95,10 @@ function stream(consumer: Consumer, cutOff: "breaks" | "ends"): ReadableStream<U
         // A whole piece has been copied when the next is asked for; what is less waits in `body.ts` for more.
         if (given?.byteLength === PIECE_BYTES) free(given);
         const next = await consumer.gather(PIECE_BYTES);
-        if ("bytes" in next) {
+        if (fill.changed) {
+          consumer.letGo(CHANGED);
+          controller.error(new Error(CHANGED));
+        } else if ("bytes" in next) {
           given = next.bytes;
           controller.enqueue(next.bytes);
           consumer.took(next.bytes.byteLength);

@@ -55,6 +55,28 @@ test("what is left of another version is not gone on with", async () => {
   assert.equal(await compare(await bed.ask("/changed?a"), 2, 0), 50 * MIB);
 });
 
+test("the rest of another version is not put to it, though the origin knows no If-Range", async () => {
+  const film = { size: 50 * MIB, "cache-control": "max-age=60", "ms-a-piece": 40, "if-range": "unknown" };
+  await bed.set("/mixed", { ...film, seed: 1 });
+  await leave(await bed.ask("/mixed?a", { options: { aloneMs: 500 } }), 8 * MIB);
+  assert.equal((await bed.event("fill-end", "/mixed")).outcome, "cut");
+  await bed.set("/mixed", { ...film, seed: 2, "ms-a-piece": 0 });
+  assert.equal(await compare(await bed.ask("/mixed?a"), 2, 0), 50 * MIB);
+  assert.equal((await bed.event("fill-end", "/mixed")).outcome, "stored");
+  assert.equal(await compare(await bed.ask("/mixed?a"), 2, 0), 50 * MIB);
+});
+
+test("who asks for all gets all, where the rest is not for the store any more", async () => {
+  const film = { size: 50 * MIB, "cache-control": "max-age=60", "ms-a-piece": 40 };
+  await bed.set("/private", film);
+  await leave(await bed.ask("/private?a", { options: { aloneMs: 500 } }), 8 * MIB);
+  assert.equal((await bed.event("fill-end", "/private")).outcome, "cut");
+  await bed.set("/private", { ...film, "ms-a-piece": 0, "cache-control": "private" });
+  const all = await bed.ask("/private?a");
+  assert.equal(all.statusCode, 200);
+  assert.equal(await compare(all, 1, 0), 50 * MIB);
+});
+
 test("whoever is left when a fill is cut off goes on with it, and gets all", async () => {
   const path = `/orphans?size=${50 * MIB}&cache-control=max-age=60&ms-a-piece=40`;
   const options = { aloneMs: 300 };

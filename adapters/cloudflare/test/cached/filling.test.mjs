@@ -165,6 +165,18 @@ test("a change by another method ends what is stored", async () => {
   assert.doesNotMatch(told(answer), /^chunk-store; hit/);
 });
 
+test("a change by another method ends what is being stored", async () => {
+  for (const [name, size] of [["rewritten", 4 << 20], ["recut", 50 << 20]]) {
+    const path = `/${name}?size=${size}&cache-control=max-age=60&ms-a-piece=40`;
+    const old = await bed.ask(path);
+    await bed.event("fill-begin", `/${name}`);
+    await (await bed.ask(path, { method: "POST" })).resume();
+    await whole(old, size);
+    assert.equal((await bed.event("fill-end", `/${name}`)).outcome, "unstored");
+    assert.doesNotMatch(told(await whole(await bed.ask(path), size)), /^chunk-store; hit/);
+  }
+});
+
 test("other statuses are kept as they are, for as long as was set", async () => {
   const path = `/gone?size=10&status=404&etag=none`;
   const options = { ttl: { "4xx": 60 } };

@@ -34,7 +34,8 @@ function answer(request, film, nth) {
   const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
   const condition = request.headers.get("if-range");
   let [start, end, status] = [0, size, Number(film.status ?? 200)];
-  if (range && film.ranges !== "none" && (condition === null || condition === etag)) {
+  const holds = condition === null || condition === etag || film["if-range"] === "unknown";
+  if (range && film.ranges !== "none" && holds) {
     [start, end, status] = [Number(range[1]), range[2] === "" ? size : Math.min(size, Number(range[2]) + 1), 206];
     headers.set("content-range", `bytes ${start}-${end - 1}/${size}`);
   }

@@ -115,7 +115,7 @@ test("a record of another make is none", () => {
 
 test("settings that cannot be are refused by name", () => {
   for (const [options, name] of [
-    [{ windowBytes: 1 }, /windowBytes/], [{ ttl: { 200: -1 } }, /ttl\[200\]/], [{ version: "" }, /version/],
+    [{ windowBytes: 1 << 20 }, /windowBytes/], [{ ttl: { 200: -1 } }, /ttl\[200\]/], [{ version: "" }, /version/],
     [{ prefix: "_/x" }, /prefix/], [{ delayMs: Number.NaN }, /delayMs/],
   ]) {
     assert.throws(() => settingsOf(options), name);
