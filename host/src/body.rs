@@ -17,8 +17,9 @@ use wasmtime::component::{
 
 use crate::bindings::types;
 
-/// The source is read in pieces of up to this many bytes.
-const PIECE_BYTES: usize = 2 << 20;
+/// What is on its way, either way, is in pieces of up to this many bytes. Every body has some
+/// of them besides the guest's memory: with many at once they are what the host takes.
+const PIECE_BYTES: usize = 512 << 10;
 
 /// The guest is given so many bytes at once: what fits the second-level caches of
 /// today beside all else.
@@ -224,7 +225,8 @@ impl<D> StreamConsumer<D> for Taken {
             Poll::Pending => return Poll::Pending,
         }
         let mut source = source.as_direct(store);
-        let piece = Bytes::copy_from_slice(source.remaining());
+        let sent = source.remaining();
+        let piece = Bytes::copy_from_slice(&sent[..sent.len().min(PIECE_BYTES)]);
         source.mark_read(piece.len());
         if !piece.is_empty() && self.0.start_send(piece).is_err() {
             return Poll::Ready(Ok(StreamResult::Dropped));

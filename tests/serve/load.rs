@@ -27,7 +27,7 @@ const SIZE: u64 = 2_000_000;
 /// for the program, its compiled code and what the allocator keeps.
 const PEAK_BYTES_MAX: u64 =
     (2 * 48 + 2 * 16 + 64) * MIB + RECEIVED_AHEAD + (GETS + PUTS) * 128 * KIB;
-const RECEIVED_AHEAD: u64 = 2 * (READ_AHEAD_BODIES_MAX * GATHERED_BYTES_MAX) as u64;
+const RECEIVED_AHEAD: u64 = 3 * (READ_AHEAD_BODIES_MAX * GATHERED_BYTES_MAX) as u64;
 const MIB: u64 = 1 << 20;
 const KIB: u64 = 1 << 10;
 

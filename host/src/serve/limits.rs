@@ -52,8 +52,8 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// are; see [`READ_AHEAD_BODIES_MAX`].
 pub const READ_AHEAD_PIECE_BYTES: usize = 256 << 10;
 
-/// What they are gathered in: these and what comes with the last of them. A body has two
-/// such buffers at most, one that fills and one that is being stored.
+/// What they are gathered in: these and what comes with the last of them. A body has three
+/// such buffers at most: one that fills, one that waits, one that is being stored.
 pub const GATHERED_BYTES_MAX: usize = READ_AHEAD_PIECE_BYTES + HEAD_BYTES_MAX;
 
 /// How many bodies are received ahead at once.
