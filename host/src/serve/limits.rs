@@ -38,7 +38,8 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// A connection without a request under way is closed after this time.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A client that neither sends of a body nor takes of an answer for so long is cut off.
+/// A client that neither sends of a body nor takes of an answer for so long is cut off. What
+/// counts is the connection: in HTTP/2 one request that moves keeps those that do not.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Of a body that nobody reads, as its request is refused, so much is taken in and thrown
