@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use crate::Result;
+use crate::build;
 use crate::prepare;
 use crate::step::{Step, root, target};
 
@@ -32,10 +33,7 @@ fn pacing(arguments: &[OsString]) -> Result {
 
 /// `cached` beside the algorithm that it answers, in workerd.
 fn workers(arguments: &[OsString]) -> Result {
-    prepare::run()?;
-    Step::cargo("the Worker", "run --release --package chunk-store-components --")
-        .args([target().join("components")])
-        .run()?;
+    build::run()?;
     let directory = root().join("adapters/cloudflare");
     let node = || Step::new("bench", directory.join("node_modules/.bin/node"));
     node().args([directory.join("test/cached/build.mjs")]).run()?;

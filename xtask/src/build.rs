@@ -9,9 +9,11 @@ use crate::step::{Step, target};
 /// is checked. The Worker and its library are in `adapters/cloudflare/dist`.
 pub fn run() -> Result {
     prepare::run()?;
-    let directory = target().join("components");
-    Step::cargo("program", "build --release --package chunk-store-host").run()?;
-    Step::cargo("components", "run --release --package chunk-store-components --")
-        .args([directory.as_os_str()])
+    // At once: by itself each has other features, and wasmtime would be compiled for both.
+    Step::cargo("programs", "build --release --package chunk-store-host")
+        .args(["--package", "chunk-store-components"])
+        .run()?;
+    Step::new("components", target().join("release/chunk-store-components"))
+        .args([target().join("components")])
         .run()
 }
