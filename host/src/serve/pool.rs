@@ -242,7 +242,7 @@ mod tests {
     #[async_trait]
     impl Backend for Silent {
         fn limits(&self) -> KvLimits {
-            self.limits
+            self.limits.clone()
         }
 
         async fn get(&self, _: &str, _: Option<Span>) -> Result<Option<Entry>, KvError> {
