@@ -13,7 +13,7 @@ pub fn run() -> Result {
     Step::cargo("programs", "build --release --package chunk-store-host")
         .args(["--package", "chunk-store-components"])
         .run()?;
-    Step::new("components", target().join("release/chunk-store-components"))
+    Step::new("components", target().join("release/components"))
         .args([target().join("components")])
         .run()
 }
