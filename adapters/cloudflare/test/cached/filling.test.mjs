@@ -50,7 +50,8 @@ test("what the store does below is told, also for a client that leaves", async (
 
 test("ten clients of 300 MB: the origin is asked once, all bytes are right, the second round is from KV", async () => {
   const size = 300e6;
-  const path = `/film?size=${size}&cache-control=max-age=600`;
+  // All have come before the first byte has, on a busy machine too: who comes after a window of it gets it from the origin.
+  const path = `/film?size=${size}&cache-control=max-age=600&ms-before=2000`;
   const all = () => Promise.all(Array.from({ length: 10 }, async () => told(await whole(await bed.ask(path), size))));
   const round = await all();
   assert.equal(round.filter((status) => /stored/.test(status)).length, 1, round.join());

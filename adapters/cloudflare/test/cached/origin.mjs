@@ -18,6 +18,7 @@ export default {
     const film = { ...Object.fromEntries(url.searchParams), ...films.get(url.pathname) };
     asked.push({ path: url.pathname, method: request.method, headers: Object.fromEntries(request.headers) });
     const nth = asked.filter(({ path }) => path === url.pathname).length;
+    if (film["ms-before"]) await scheduler.wait(Number(film["ms-before"]));
     if (film.throws) throw new Error("the origin is away");
     return answer(request, film, nth);
   },
