@@ -43,7 +43,7 @@ export async function carry(context: Context, fill: Fill, known: Known | null): 
     }
     const { head, response, kept } = opened;
     const { windowBytes, delayMs, pauseMs } = context.settings;
-    const split = new Split(windowBytes, kept.offset, { delayMs, pauseMs });
+    const split = new Split(windowBytes, kept.offset, { delayMs, pauseMs }, () => fill.expecting());
     fill.stand({ state: "open", head, split });
     context.waitUntil(pour(context, fill, split, { response, length: head.length, validator: head.validator }, kept).finally(end));
     return {};

@@ -10,6 +10,12 @@ const SILENT_MS = 5000;
 /** How often it shows one, in milliseconds. */
 export const BEAT_MS = 1000;
 
+/**
+ * How long the first bytes wait for those who have waited for them, in milliseconds: they look again by timers of their own, and
+ * late where there are many.
+ */
+const EXPECT_MS = 2000;
+
 /** What the origin said of the object. */
 export interface Head {
   /** Of the fill that began it; kept with the object. */
@@ -48,7 +54,9 @@ export class Fill {
   readonly stopped: Promise<"stop">;
   /** See `stopped`. */
   readonly stop: () => void;
+  readonly #expected = new Set<Owner>();
   #beatAt = Date.now();
+  #stoodAt = Infinity;
 
   constructor(carrier: Owner) {
     this.carrier = carrier;
@@ -75,7 +83,23 @@ export class Fill {
   /** Says how it stands from now on. */
   stand(standing: Standing): void {
     this.standing = standing;
+    this.#stoodAt = Date.now();
     this.wake.notify(this.carrier);
+  }
+
+  /** Somebody is going to take part, from the first byte. */
+  expect(owner: Owner): void {
+    this.#expected.add(owner);
+  }
+
+  /** Does so, or does not. */
+  came(owner: Owner): void {
+    this.#expected.delete(owner);
+  }
+
+  /** Whether somebody is about to take part. Who was ended without a word is waited for no longer than others. */
+  expecting(): boolean {
+    return this.#expected.size > 0 && Date.now() - this.#stoodAt < EXPECT_MS;
   }
 
   /** What the origin answered, when it has; `opening` where its request is gone. */

@@ -3,7 +3,7 @@
 import type { OnEvent } from "../events.js";
 import type { Invocation } from "../watch.js";
 import { answer } from "./answer.js";
-import { type Known, carry } from "./carry.js";
+import { type Begun, type Known, carry } from "./carry.js";
 import { type Context, reason } from "./context.js";
 import { type Stored, ageOf } from "./described.js";
 import type { Outcome } from "./events.js";
@@ -85,7 +85,7 @@ async function respond(context: Context): Promise<Answered> {
 }
 
 /** A stored answer, asked about as its age demands. */
-async function use(context: Context, found: { stored: Stored; response: Response }): Promise<Answered> {
+async function use(context: Context, found: Found): Promise<Answered> {
   const { stored, response } = found;
   const state = await freshness(context, stored);
   if (state === "fresh") {
@@ -117,21 +117,37 @@ async function refresh(context: Context, stored: Stored): Promise<void> {
   if (fill.standing.state === "open") setTimeout(fill.stop, context.settings.aloneMs);
 }
 
-/** Out of the fill under way, or of a new one. `found` is what is stored, to be used if the origin says that it holds. */
-async function fetched(context: Context, known: Known | null, found: { stored: Stored; response: Response } | null): Promise<Answered> {
+/** What is stored. */
+interface Found {
+  readonly stored: Stored;
+  readonly response: Response;
+}
+
+/** Out of the fill under way, or of a new one. `found` is to be used if the origin says that it holds. */
+async function fetched(context: Context, known: Known | null, found: Found | null): Promise<Answered> {
   const { fills, keys, settings, owner } = context;
   const there = fills.find(keys.object);
   const fill = there ?? fills.begin(keys.object, owner, settings.fillsMax);
   if (fill === null) return giveUp(context, found, "busy");
-  const carried = there === undefined ? await carry(context, fill, known) : {};
-  const standing = await fill.opened(owner);
+  there?.expect(owner);
+  try {
+    const carried = there === undefined ? await carry(context, fill, known) : {};
+    return await standing(context, fill, carried, there !== undefined, found);
+  } finally {
+    there?.came(owner);
+  }
+}
+
+/** Out of a fill, as it stands when the origin has answered. */
+async function standing(context: Context, fill: Fill, carried: Begun, joined: boolean, found: Found | null): Promise<Answered> {
+  const standing = await fill.opened(context.owner);
   switch (standing.state) {
     case "open":
       if (found !== null) await drain(found.response);
-      return { response: answer(context, fill, standing.head, again), outcome: there === undefined ? "miss" : "joined" };
+      return { response: answer(context, fill, standing.head, again), outcome: joined ? "joined" : "miss" };
     case "same":
       if (found === null) return pass(context, "revalidated meanwhile");
-      if (there === undefined) context.waitUntil(renew(context, found.stored));
+      if (!joined) context.waitUntil(renew(context, found.stored));
       return { response: shown(context, found), outcome: "revalidated" };
     case "pass":
       return carried.response === undefined ? giveUp(context, found, standing.why) : passOn(context, found, carried.response, standing.why);

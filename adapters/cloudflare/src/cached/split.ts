@@ -33,15 +33,17 @@ export class Split {
   readonly wake = new Wake();
   readonly #window: Window;
   readonly #patience: Patience;
+  readonly #expecting: () => boolean;
   readonly #consumers = new Set<Consumer>();
   /** Buffers that are being written to clients, also to those that were let go meanwhile. */
   readonly #writing = new Map<Consumer, ArrayBufferLike>();
   #end: End = "open";
 
-  /** Of a body from `offset` on, with a window of `capacity` bytes. */
-  constructor(capacity: number, offset: number, patience: Patience) {
+  /** Of a body from `offset` on, with a window of `capacity` bytes, none of which goes while it is `expecting` somebody. */
+  constructor(capacity: number, offset: number, patience: Patience, expecting: () => boolean = () => false) {
     this.#window = new Window(capacity, offset);
     this.#patience = patience;
+    this.#expecting = expecting;
   }
 
   get head(): number {
@@ -131,7 +133,7 @@ export class Split {
 
   /** What lies before this nobody needs. */
   #needed(): number {
-    let needed = this.#window.head;
+    let needed = this.#expecting() ? this.#window.start : this.#window.head;
     for (const { position } of this.#consumers) needed = Math.min(needed, position);
     return needed;
   }

@@ -57,6 +57,19 @@ test("all who join in time get all, in order, whoever asked", async () => {
   }
 });
 
+test("the first bytes stay while somebody is expected who has waited for them", async () => {
+  const owner = {};
+  let expecting = true;
+  const split = new Split(8, 0, { delayMs: 60_000, pauseMs: 60_000 }, () => expecting);
+  const [first, poured] = [take(split.join(owner, "client", 0)), pour(split, owner, letters)];
+  await split.wake.wait({}, 100);
+  assert.equal(split.start, 0);
+  const second = take(split.join({}, "client", 0));
+  expecting = false;
+  await poured;
+  for (const { all } of [await first, await second]) assert.equal(all, letters.join(""));
+});
+
 test("memory is bounded by the window, however slow they are", async () => {
   const split = new Split(8, 0, { delayMs: 10_000, pauseMs: 10_000 });
   const owner = {};
