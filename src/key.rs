@@ -11,10 +11,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::digest::{Digest, from_hex, to_hex};
 use crate::error::Error;
+use crate::json::{Read, Reader};
 
 /// Before the object key in a manifest's kv key.
 pub const MANIFEST_PREFIX: &str = "m/";
@@ -35,8 +36,8 @@ pub const NUMBER_END: u32 = 100_000_000;
 
 /// Names a segment, an upload or one commit: 128 random bits, printed as 32 hex
 /// digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(into = "String")]
 pub struct Id(pub u128);
 
 impl Id {
@@ -70,11 +71,9 @@ impl FromStr for Id {
     }
 }
 
-impl TryFrom<String> for Id {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+impl Read for Id {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        from.text()?.parse()
     }
 }
 

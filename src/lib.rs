@@ -12,6 +12,7 @@ pub mod clock;
 pub mod component;
 pub mod digest;
 pub mod error;
+pub mod json;
 pub mod key;
 pub mod kv;
 pub mod limits;

@@ -1,7 +1,8 @@
 //! Objects as callers see them: descriptions, options, preconditions.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::json::{self, Read, Reader};
 use crate::limits::GRACE_SECONDS_DEFAULT;
 use crate::range::{ByteRange, Span};
 use crate::stripe::Stripe;
@@ -33,7 +34,7 @@ pub struct ObjectInfo {
 }
 
 /// What must hold of the committed object for an operation to proceed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precondition {
     /// There is none.
@@ -60,6 +61,19 @@ impl Precondition {
             (Precondition::GenerationIs(generation), Some(info)) => info.generation == *generation,
             (Precondition::EtagIn(_) | Precondition::GenerationIs(_), None) => false,
         }
+    }
+}
+
+impl Read for Precondition {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        from.case(|name, from| match (name, from) {
+            ("absent", None) => Some(Ok(Self::Absent)),
+            ("exists", None) => Some(Ok(Self::Exists)),
+            ("etag-in", Some(from)) => Some(Vec::read(from).map(Self::EtagIn)),
+            ("etag-not-in", Some(from)) => Some(Vec::read(from).map(Self::EtagNotIn)),
+            ("generation-is", Some(from)) => Some(String::read(from).map(Self::GenerationIs)),
+            _ => None,
+        })
     }
 }
 
@@ -122,7 +136,7 @@ pub struct ListOptions {
 }
 
 /// What a listing can tell without reading the manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ObjectSummary {
     /// Length of the content, in bytes.
@@ -135,6 +149,22 @@ pub struct ObjectSummary {
     pub expires: Option<u64>,
     /// Media type.
     pub content_type: Option<String>,
+}
+
+impl Read for ObjectSummary {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(
+            from,
+            ObjectSummary {
+                size: "size",
+                etag: "etag",
+                modified: "modified",
+                expires: "expires",
+                content_type: "content-type",
+                ..
+            }
+        )
+    }
 }
 
 impl From<&ObjectInfo> for ObjectSummary {

@@ -3,7 +3,7 @@
 use crate::error::Error;
 
 /// Bytes `start..end`, end excluded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Span {
     /// First byte.
     pub start: u64,

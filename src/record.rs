@@ -15,7 +15,8 @@
 //! the content behind it; the content has the object's digest.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+
+use crate::json::{self, Read};
 
 /// The version that is written, and the newest that is read.
 pub const VERSION: u16 = 1;
@@ -109,9 +110,9 @@ pub fn header_end(kind: Kind, bytes: &[u8]) -> Result<usize, String> {
     Ok(FRAME_BYTES + length)
 }
 
-/// Reads the header of a record; also gives where its content begins. `bytes` may
-/// end anywhere behind the header.
-pub fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<(T, usize), String> {
+/// The header of a record, which matches its checksum; also where its content begins. `bytes`
+/// may end anywhere behind the header.
+pub fn header(kind: Kind, bytes: &[u8]) -> Result<(&[u8], usize), String> {
     let end = header_end(kind, bytes)?;
     let name = kind.name();
     let Some(header) = bytes.get(FRAME_BYTES..end) else {
@@ -120,14 +121,21 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<(T, usize
     if checksum(&bytes[..16], header) != bytes[16..FRAME_BYTES] {
         return Err(format!("the {name} does not match its checksum"));
     }
-    let value = serde_json::from_slice(header).map_err(|error| {
-        format!("the {name} does not have the form of version {VERSION}: {error}")
+    Ok((header, end))
+}
+
+/// Reads the header of a record; also gives where its content begins. `bytes` may
+/// end anywhere behind the header.
+pub fn decode<T: Read>(kind: Kind, bytes: &[u8]) -> Result<(T, usize), String> {
+    let (header, end) = header(kind, bytes)?;
+    let value = json::read(header).map_err(|error| {
+        format!("the {} does not have the form of version {VERSION}: {error}", kind.name())
     })?;
     Ok((value, end))
 }
 
 /// Reads a record that has no content behind its header.
-pub fn decode_whole<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<T, String> {
+pub fn decode_whole<T: Read>(kind: Kind, bytes: &[u8]) -> Result<T, String> {
     let (value, end) = decode(kind, bytes)?;
     if bytes.len() != end {
         return Err(format!("the {} has {} bytes too many", kind.name(), bytes.len() - end));
@@ -144,7 +152,7 @@ mod tests {
     #[test]
     fn reads_what_it_wrote() {
         let bytes = encode(Kind::Page, &("a", 1));
-        assert_eq!(decode_whole::<(String, u8)>(Kind::Page, &bytes), Ok(("a".into(), 1)));
+        assert_eq!(decode_whole::<(String, u32)>(Kind::Page, &bytes), Ok(("a".into(), 1)));
     }
 
     #[test]

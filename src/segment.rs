@@ -4,14 +4,15 @@
 //! It is durable before the first chunk it covers, and deleted after the last, so
 //! whatever a crash leaves behind can be found.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::json::{self, Read, Reader};
 use crate::key::{Id, NUMBER_END};
 use crate::record::{self, Kind};
 
 /// The record of a segment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Segment {
     /// The object that it is written for.
     pub key: String,
@@ -26,6 +27,22 @@ pub struct Segment {
     pub pages_end: u32,
     /// When it was found unneeded, in milliseconds since the Unix epoch.
     pub condemned_at: Option<u64>,
+}
+
+impl Read for Segment {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(
+            from,
+            Segment {
+                key: "key",
+                upload: "upload",
+                deadline: "deadline",
+                chunks_end: "chunks-end",
+                pages_end: "pages-end",
+                condemned_at: "condemned-at"
+            }
+        )
+    }
 }
 
 /// What a sweep judges by, besides what it reads.

@@ -1,9 +1,10 @@
 //! The record of an upload, `u/<digest of object key>/<upload>`: how far it has
 //! come, so that anyone can go on with it. Pure.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::digest::Digest;
+use crate::json::{self, Read, Reader};
 use crate::key::Id;
 use crate::manifest::codec::{Part, nodes_of, parts_of};
 use crate::manifest::{Node, Place, check_nodes, digest_in_form, digest_of};
@@ -12,8 +13,8 @@ use crate::record::{self, Kind};
 use crate::segment::Rules;
 
 /// Where an upload stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It takes more, until its deadline.
     Open,
@@ -27,9 +28,21 @@ pub enum State {
     Aborted,
 }
 
+impl Read for State {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        from.case(|name, from| match (name, from) {
+            ("open", None) => Some(Ok(Self::Open)),
+            ("sealed", Some(from)) => Some(Seal::read(from).map(Self::Sealed)),
+            ("committed", Some(from)) => Some(Seal::read(from).map(Self::Committed)),
+            ("aborted", None) => Some(Ok(Self::Aborted)),
+            _ => None,
+        })
+    }
+}
+
 /// The object that an upload becomes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Seal {
     /// The digest of the whole.
     pub digest: String,
@@ -44,9 +57,24 @@ pub struct Seal {
     pub replaces: Option<String>,
 }
 
+impl Read for Seal {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(
+            from,
+            Seal {
+                digest: "digest",
+                generation: "generation",
+                modified: "modified",
+                expires: "expires",
+                replaces: "replaces"
+            }
+        )
+    }
+}
+
 /// What the writer asked for when it began.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct StoredOptions {
     /// Announced size, in bytes.
     pub size: Option<u64>,
@@ -62,6 +90,23 @@ pub struct StoredOptions {
     pub precondition: Option<Precondition>,
     /// Upper bound for one chunk, in bytes.
     pub chunk_bytes_max: Option<u32>,
+}
+
+impl Read for StoredOptions {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(
+            from,
+            StoredOptions {
+                size: "size",
+                digest: "digest",
+                content_type: "content-type",
+                metadata: "metadata",
+                ttl_seconds: "ttl-seconds",
+                precondition: "precondition",
+                chunk_bytes_max: "chunk-bytes-max"
+            }
+        )
+    }
 }
 
 /// An upload under way.
@@ -87,8 +132,8 @@ pub struct Upload {
     pub state: State,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 struct UploadHeader {
     key: String,
     upload: Id,
@@ -99,6 +144,25 @@ struct UploadHeader {
     segments: Vec<Id>,
     parts: Vec<Part>,
     state: State,
+}
+
+impl Read for UploadHeader {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(
+            from,
+            UploadHeader {
+                key: "key",
+                upload: "upload",
+                options: "options",
+                started: "started",
+                deadline: "deadline",
+                offset: "offset",
+                segments: "segments",
+                parts: "parts",
+                state: "state"
+            }
+        )
+    }
 }
 
 impl Upload {

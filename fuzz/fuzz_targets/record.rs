@@ -10,17 +10,16 @@ fuzz_target!(|data: &[u8]| {
         [(Kind::Manifest, b'm'), (Kind::Page, b'x'), (Kind::Segment, b'w'), (Kind::Upload, b'u')]
     {
         let bytes = chunk_store_fuzz::stored(letter, data);
-        let Ok((value, end)) = record::decode::<Value>(kind, &bytes) else {
-            assert!(record::decode_whole::<Value>(kind, &bytes).is_err());
-            continue;
-        };
+        let Ok((header, end)) = record::header(kind, &bytes) else { continue };
         assert_eq!(record::header_end(kind, &bytes), Ok(end));
-        assert!((FRAME_BYTES..=bytes.len()).contains(&end));
-        assert_eq!(record::decode_whole::<Value>(kind, &bytes).is_ok(), end == bytes.len());
+        assert_eq!(FRAME_BYTES + header.len(), end);
+        let Ok(value) = serde_json::from_slice::<Value>(header) else { continue };
         // Floats need not survive a round trip, and no record has any.
         if !has_float(&value) {
             let again = record::encode(kind, &value);
-            assert_eq!(record::decode_whole::<Value>(kind, &again), Ok(value));
+            let (header, end) = record::header(kind, &again).expect("it was just written");
+            assert_eq!(end, again.len());
+            assert_eq!(serde_json::from_slice::<Value>(header).ok(), Some(value));
         }
     }
 });

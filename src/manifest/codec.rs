@@ -1,17 +1,18 @@
 //! The stored form of manifests and pages; `docs/format.md` gives it field by
 //! field. Unknown fields are refused: within a version the form is fixed.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Manifest, Node, Place, check_nodes};
 use crate::digest::{self, Digest};
+use crate::json::{self, Read, Reader};
 use crate::key::Id;
 use crate::object::ObjectInfo;
 use crate::record::{self, Kind};
 
 /// A run of nodes of the same kind, with consecutive numbers in one segment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// Chunks: length and chaining value of each.
     Chunks {
@@ -33,8 +34,28 @@ pub enum Part {
     },
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+impl Read for Part {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        from.case(|name, from| match (name, from) {
+            ("chunks", Some(from)) => Some(Self::chunks(from)),
+            ("pages", Some(from)) => Some(Self::pages(from)),
+            _ => None,
+        })
+    }
+}
+
+impl Part {
+    fn chunks(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(from, Part::Chunks { segment: "segment", first: "first", list: "list" })
+    }
+
+    fn pages(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(from, Part::Pages { segment: "segment", first: "first", list: "list" })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 struct ManifestHeader {
     key: String,
     size: u64,
@@ -50,11 +71,39 @@ struct ManifestHeader {
     parts: Vec<Part>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+impl Read for ManifestHeader {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(
+            from,
+            ManifestHeader {
+                key: "key",
+                size: "size",
+                digest: "digest",
+                etag: "etag",
+                generation: "generation",
+                content_type: "content-type",
+                metadata: "metadata",
+                modified: "modified",
+                expires: "expires",
+                chunks: "chunks",
+                segments: "segments",
+                parts: "parts"
+            }
+        )
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 struct PageHeader {
     offset: u64,
     parts: Vec<Part>,
+}
+
+impl Read for PageHeader {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(from, PageHeader { offset: "offset", parts: "parts" })
+    }
 }
 
 /// Groups nodes into parts.

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::digest::{ChunkHasher, chunk_is};
+use crate::json;
 use crate::manifest::paging::{ChunkList, FullPage};
 use crate::manifest::{Draft, summary};
 use crate::object::ObjectSummary;
@@ -260,9 +261,7 @@ fn golden_manifest_with_pages() {
 fn golden_summary() {
     let stored = store(content(600_000), &small_chunks());
     let info = all_fields(&stored, &metadata()).finish().info;
-    let read = |bytes: &[u8]| {
-        serde_json::from_slice::<ObjectSummary>(bytes).map_err(|error| error.to_string())
-    };
+    let read = json::read::<ObjectSummary>;
     let written = |_: &ObjectSummary| summary(&info, 1024).unwrap();
     golden("v1-summary.json", &ObjectSummary::from(&info), written, read);
 }

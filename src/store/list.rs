@@ -6,6 +6,7 @@ use futures::stream;
 use super::Store;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::json;
 use crate::key::MANIFEST_PREFIX;
 use crate::kv::{Kv, ListedKey};
 use crate::limits::{LIST_KV_PAGES_MAX, LIST_LIMIT_MAX};
@@ -91,7 +92,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
         let key = listed.key[MANIFEST_PREFIX.len()..].to_string();
         let mut object = ListedObject { key, summary: None, info: None };
         if let Some(bytes) = listed.summary {
-            object.summary = serde_json::from_slice::<ObjectSummary>(&bytes).ok();
+            object.summary = json::read::<ObjectSummary>(&bytes).ok();
         }
         if details {
             match self.load_header(&object.key).await {

@@ -11,12 +11,13 @@ mod trim;
 
 use futures::StreamExt;
 use futures::stream;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Store;
 use crate::attempt::Failure;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::json::{self, Read, Reader};
 use crate::key::{self, Id, MANIFEST_PREFIX, SEGMENT_PREFIX, UPLOAD_PREFIX};
 use crate::kv::{Condition, Kv, KvLimits, ListedKey, Outcome, SetOptions};
 use crate::limits::{CLOCK_MARGIN_SECONDS, LIST_LIMIT_MAX};
@@ -39,7 +40,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
             let limits = self.limits();
             let cursor = match &options.cursor {
                 None => Cursor::default(),
-                Some(text) => serde_json::from_str(text).map_err(|_| {
+                Some(text) => json::read(text.as_bytes()).map_err(|_| {
                     Error::InvalidArgument("the cursor is not from a sweep of this store".into())
                 })?,
             };
@@ -81,7 +82,7 @@ fn rules(options: &SweepOptions, limits: &KvLimits, now: u64) -> Rules {
 
 /// What is gone through, in this order: uploads and expired objects first, since they
 /// keep segments alive.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Phase {
     #[default]
@@ -90,9 +91,20 @@ enum Phase {
     Segments,
 }
 
+impl Read for Phase {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        from.case(|name, from| match (name, from) {
+            ("uploads", None) => Some(Ok(Self::Uploads)),
+            ("objects", None) => Some(Ok(Self::Objects)),
+            ("segments", None) => Some(Ok(Self::Segments)),
+            _ => None,
+        })
+    }
+}
+
 /// Where a sweep goes on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 struct Cursor {
     phase: Phase,
     /// kv's cursor to the page that is being gone through.
@@ -104,6 +116,22 @@ struct Cursor {
     /// How many of its chunks and pages are deleted: of all; of those not listed.
     deleted: u64,
     trimmed: u64,
+}
+
+impl Read for Cursor {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        json::fields!(
+            from,
+            Cursor {
+                phase: "phase",
+                page: "page",
+                after: "after",
+                segment: "segment",
+                deleted: "deleted",
+                trimmed: "trimmed"
+            }
+        )
+    }
 }
 
 /// Why it ends before its end.
@@ -226,7 +254,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
 
     /// Deletes the manifest of an object that has expired.
     async fn object(&mut self, listed: &ListedKey) -> Result<(), Halt> {
-        let summary = listed.summary.as_deref().map(serde_json::from_slice::<ObjectSummary>);
+        let summary = listed.summary.as_deref().map(json::read::<ObjectSummary>);
         if let Some(Ok(summary)) = summary
             && !self.rules.has_passed(summary.expires)
         {
