@@ -5,6 +5,7 @@
 //! the manifest commits; before it the object does not exist.
 
 mod append;
+mod at_once;
 mod chunks;
 mod commit;
 mod delete;

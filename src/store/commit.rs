@@ -7,9 +7,10 @@
 
 use bytes::Bytes;
 
-use futures::{StreamExt, stream};
+use futures::FutureExt;
 
 use super::Store;
+use super::at_once::at_once;
 use super::load::{Stored, check_precondition};
 use crate::attempt::Failure;
 use crate::clock::Clock;
@@ -218,8 +219,10 @@ impl<K: Kv, C: Clock> Store<K, C> {
         if too_many || !limits.conditional_write {
             return;
         }
-        let hints = stream::iter(segments).map(|segment| self.condemn_one(*segment));
-        hints.buffer_unordered(pacing::depth(limits)).collect::<()>().await;
+        let condemn = |segment| self.condemn_one(segment).map(Ok).boxed_local();
+        let hints = &mut segments.iter().map(|segment| condemn(*segment));
+        // None fails.
+        let _ = at_once(pacing::depth(limits), hints).await;
     }
 
     async fn condemn_one(&self, segment: Id) {

@@ -1,9 +1,11 @@
 //! Listing objects: a page of kv keys at a time, rolled up by a delimiter.
 
-use futures::StreamExt;
-use futures::stream;
+use std::cell::Cell;
+
+use futures::FutureExt;
 
 use super::Store;
+use super::at_once::at_once;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::json;
@@ -75,12 +77,15 @@ impl<K: Kv, C: Clock> Store<K, C> {
     async fn describe(&self, keys: Vec<ListedKey>, details: bool) -> Vec<ListedObject> {
         let now = self.clock().wall_ms();
         let depth = pacing::depth(&self.limits());
-        stream::iter(keys)
-            .map(|listed| self.describe_one(listed, details, now))
-            .buffered(depth)
-            .filter_map(std::future::ready)
-            .collect()
-            .await
+        let described: Vec<_> = keys.iter().map(|_| Cell::new(None)).collect();
+        let mut jobs = keys.into_iter().zip(&described).map(|(listed, place)| {
+            let described = self.describe_one(listed, details, now);
+            described.map(|object| Ok(place.set(object))).boxed_local()
+        });
+        // None fails.
+        let _ = at_once(depth, &mut jobs).await;
+        drop(jobs);
+        described.into_iter().filter_map(Cell::into_inner).collect()
     }
 
     async fn describe_one(

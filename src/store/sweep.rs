@@ -9,11 +9,11 @@
 
 mod trim;
 
-use futures::StreamExt;
-use futures::stream;
+use futures::FutureExt;
 use serde::Serialize;
 
 use super::Store;
+use super::at_once::at_once;
 use crate::attempt::Failure;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -407,12 +407,8 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
             let count = batch.len() as u64;
             self.spend(count as u32)?;
             let store = self.store;
-            let mut going = stream::iter(batch)
-                .map(|key| async move { store.kv().delete(&key).await })
-                .buffer_unordered(depth);
-            while let Some(gone) = going.next().await {
-                gone?;
-            }
+            let delete = |key| async move { store.kv().delete(key).await }.boxed_local();
+            at_once(depth, &mut batch.iter().map(|key| delete(key))).await?;
             *deleted += count;
             self.report.chunks_deleted += count;
         }

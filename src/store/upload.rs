@@ -4,10 +4,12 @@
 //! A record is replaced only by whoever knows what it replaces. It is recognised by its
 //! first [`FRAME_BYTES`] bytes, which hold a checksum of all of it.
 
-use bytes::Bytes;
-use futures::stream;
-use futures::{StreamExt, TryStreamExt};
+use std::cell::RefCell;
 
+use bytes::Bytes;
+use futures::FutureExt;
+
+use super::at_once::at_once;
 use super::commit::kv_ttl;
 use super::load::check_precondition;
 use super::put::check_options;
@@ -179,26 +181,30 @@ impl<K: Kv, C: Clock> Store<K, C> {
             let limits = self.limits();
             let page = self.kv().list_keys(UPLOAD_PREFIX, cursor, limit).await?;
             let names = page.keys.iter().map(|listed| key::upload_name(&listed.key));
-            let uploads = stream::iter(names)
-                .map(|name| async {
-                    self.load_upload(&name, &limits).await.map(|held| (name, held))
-                })
-                .buffered(pacing::depth(&limits))
-                .filter_map(async |loaded| match loaded {
-                    Ok((name, held)) => {
-                        let under_way = matches!(held.upload.state, State::Open | State::Sealed(_));
-                        let listed = under_way && held.upload.key.starts_with(prefix);
-                        listed.then(|| Ok((name, status(&held.upload))))
+            let uploads = RefCell::new(Vec::new());
+            let load = |name: String| {
+                let (uploads, limits) = (&uploads, &limits);
+                async move {
+                    match self.load_upload(&name, limits).await {
+                        Ok(Held { upload, .. }) => {
+                            let under_way = matches!(upload.state, State::Open | State::Sealed(_));
+                            if under_way && upload.key.starts_with(prefix) {
+                                uploads.borrow_mut().push((name, status(&upload)));
+                            }
+                            Ok(())
+                        }
+                        // What is over, or can never be read, is not under way.
+                        Err(Error::NotFound | Error::Corrupt(_)) => Ok(()),
+                        // Listed, and not to be seen by a read yet: so young that its writer
+                        // knows.
+                        Err(Error::Unavailable(..)) if limits.staleness_ms > 0 => Ok(()),
+                        Err(error) => Err(error),
                     }
-                    // What is over, or can never be read, is not under way.
-                    Err(Error::NotFound | Error::Corrupt(_)) => None,
-                    // Listed, and not to be seen by a read yet: so young that its writer knows.
-                    Err(Error::Unavailable(..)) if limits.staleness_ms > 0 => None,
-                    Err(error) => Some(Err(error)),
-                })
-                .try_collect()
-                .await?;
-            Ok(UploadPage { uploads, cursor: page.cursor })
+                }
+                .boxed_local()
+            };
+            at_once(pacing::depth(&limits), &mut names.map(load)).await?;
+            Ok(UploadPage { uploads: uploads.into_inner(), cursor: page.cursor })
         })
         .await
     }
