@@ -80,7 +80,7 @@ impl<K: Kv, C: Clock> Store<K, C> {
         let described: Vec<_> = keys.iter().map(|_| Cell::new(None)).collect();
         let mut jobs = keys.into_iter().zip(&described).map(|(listed, place)| {
             let described = self.describe_one(listed, details, now);
-            described.map(|object| Ok(place.set(object))).boxed_local()
+            described.map(|object| place.set(object)).map(Ok).boxed_local()
         });
         // None fails.
         let _ = at_once(depth, &mut jobs).await;
