@@ -31,7 +31,7 @@ export interface CachedOptions extends Watching {
   readonly keepSeconds?: number;
   /** Answers of this length and more are stored as uploads, which can be gone on with; bytes. 40 MiB without. */
   readonly resumableBytesMin?: number;
-  /** Bytes of a fill in memory, for the store and clients to take at their pace. 8 MiB without, 1 to 32 MiB. */
+  /** Bytes of a fill in memory, for the store and clients to take at their pace. 8 MiB without, 2 to 32 MiB. */
   readonly windowBytes?: number;
   /** Fills at once in one isolate; what is more is passed on and not stored. 4 without. */
   readonly fillsMax?: number;
