@@ -188,7 +188,6 @@ async function change(context: Context): Promise<Answered> {
     context.fills.forget(keys.object);
     // Before the answer, so that who has it does not find the old one; in time, or later.
     await within(remove(store, keys.object), settings.storeMs, "the store is slow").catch(failed);
-    context.fills.forget(keys.object);
   }
   return answered;
 }
