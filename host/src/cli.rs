@@ -4,6 +4,7 @@
 //! progress bar is drawn only on a terminal. `docs/errors.md` lists exit codes.
 
 mod args;
+mod completions;
 mod copy;
 mod delete;
 mod failure;
@@ -25,7 +26,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::CommandFactory;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::args::{Args, Command};
@@ -52,9 +52,11 @@ const READERS_MAX: usize = 4;
 pub fn main() -> ExitCode {
     let args = match Args::read() {
         Ok(args) => args,
-        Err(error) if error.use_stderr() && std::env::args().any(|arg| arg == "--json") => {
+        Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
             let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
+            // What is missing is listed below the first line; then comes the usage.
+            let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+            let line = lines.collect::<Vec<_>>().join(" ");
             return Output::new(true).fail(&Failure::usage(line.trim_start_matches("error: ")));
         }
         Err(error) => error.exit(),
@@ -107,8 +109,7 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
 
 async fn run_command(args: Args, output: &Output) -> Result<ExitCode, Failure> {
     if let Command::Completions { shell } = args.command {
-        let mut command = Args::command();
-        clap_complete::generate(shell, &mut command, "chunk-store", &mut std::io::stdout());
+        output.line(completions::script(shell).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     if let Command::Sign(sign) = args.command {

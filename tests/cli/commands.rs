@@ -299,6 +299,46 @@ fn there_are_completions_for_shells() {
 }
 
 #[test]
+fn bash_completes_options_of_commands() {
+    let place = Place::new();
+    let script = String::from_utf8(place.works(&["completions", "bash"])).unwrap();
+    for (command, option) in [("get", "--output"), ("uploads", "list"), ("serve", "--read-only")] {
+        let ask = format!(
+            "{script}\nCOMP_WORDS=(chunk-store {command} ''); COMP_CWORD=2; complete -p chunk-store\n\
+             _chunk_store chunk-store '' {command}; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let bash = std::process::Command::new("bash").arg("-c").arg(ask).output().unwrap();
+        let told = String::from_utf8(bash.stdout).unwrap();
+        let complete = told.lines().next().unwrap_or_default();
+        assert!(
+            complete.contains("-F _chunk_store") && complete.ends_with(" chunk-store"),
+            "{told}"
+        );
+        assert!(told.lines().any(|line| line == option), "{command}: {told}");
+    }
+}
+
+#[test]
+fn a_server_is_set_by_the_environment_too() {
+    let place = Place::new();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0", "--sweep-every", "1h"]);
+    command.env("CHUNK_STORE_HTTP_READ_ONLY", "true");
+    Ran::of(&mut command).fails(2, &["takes no writes", "CHUNK_STORE_HTTP_READ_ONLY"]);
+}
+
+#[test]
+fn arguments_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = Place::new();
+    let mut command = place.bare_command(&["get"]);
+    let refused = Ran::of(command.arg(std::ffi::OsStr::from_bytes(b"\xff")));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("UTF-8"), "{}", refused.stderr);
+    let missing = place.run(&["get", "--json"]);
+    assert!(missing.stderr.contains("<KEY>"), "{}", missing.stderr);
+}
+
+#[test]
 fn help_has_examples() {
     let place = Place::new();
     for arguments in [

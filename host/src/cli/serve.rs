@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chunk_store_host::kv::Backend;
 use chunk_store_host::serve::{BindError, Options, Server, limits};
 use chunk_store_http::{Token, sign};
+use clap::builder::BoolishValueParser;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
@@ -65,17 +66,17 @@ pub struct Serve {
     #[command(flatten)]
     token: TokenArgs,
     /// Objects can be read without the token
-    #[arg(long)]
+    #[arg(long, env = "CHUNK_STORE_HTTP_PUBLIC_READ", value_parser = BoolishValueParser::new())]
     public_read: bool,
     /// Take no writes
-    #[arg(long)]
+    #[arg(long, env = "CHUNK_STORE_HTTP_READ_ONLY", value_parser = BoolishValueParser::new())]
     read_only: bool,
     /// Pages of this origin may read answers, like https://example.org, or * for all; may
     /// be repeated
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", env = "CHUNK_STORE_HTTP_CORS", value_delimiter = ',')]
     cors: Vec<String>,
     /// Give back the space of what no object needs every so often, like 1h [default: never]
-    #[arg(long, value_name = "TIME", value_parser = parse_every, conflicts_with = "read_only")]
+    #[arg(long, value_name = "TIME", value_parser = parse_every)]
     sweep_every: Option<u32>,
     /// Instances of the component, each with a thread and memory of its own [default: one
     /// for each processor, 8 at most]
@@ -125,6 +126,11 @@ impl Serve {
     }
 
     fn options(self) -> Result<Options, Failure> {
+        if self.read_only && self.sweep_every.is_some() {
+            let why = "a server that takes no writes does not sweep: leave out --sweep-every or \
+                       --read-only (also CHUNK_STORE_HTTP_READ_ONLY)";
+            return Err(Failure::usage(why));
+        }
         let defaults = Options::default();
         Ok(Options {
             listen: self.listen,
