@@ -154,11 +154,14 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                 Phase::Objects => MANIFEST_PREFIX,
                 Phase::Segments => SEGMENT_PREFIX,
             };
-            // Where kv drops expired manifests by itself there is nothing to look for, and
-            // without conditional writes they cannot be deleted safely.
-            let expired_objects =
-                self.limits.ttl_seconds_min.is_none() && self.limits.conditional_write;
-            if cursor.phase != Phase::Objects || expired_objects {
+            // Without conditional writes expired manifests cannot be deleted safely. Where
+            // they expire by themselves, listing them is all: some kv remove what has
+            // expired only when they come across it. It is left out where it would cost.
+            let objects = match self.limits.ttl_seconds_min {
+                None => self.limits.conditional_write,
+                Some(_) => self.limits.operations_max.is_none(),
+            };
+            if cursor.phase != Phase::Objects || objects {
                 self.walk_keys(prefix, cursor).await?;
             }
             let phase = match cursor.phase {
@@ -224,8 +227,11 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         Ok(())
     }
 
-    /// Deletes the manifest of an object that has expired.
+    /// Deletes the manifest of an object that has expired, where kv does not.
     async fn object(&mut self, listed: &ListedKey) -> Result<(), Halt> {
+        if self.limits.ttl_seconds_min.is_some() {
+            return Ok(());
+        }
         let summary = listed.summary.as_deref().map(serde_json::from_slice::<ObjectSummary>);
         if let Some(Ok(summary)) = summary
             && !self.rules.has_passed(summary.expires)

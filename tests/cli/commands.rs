@@ -9,7 +9,7 @@ use chunk_store_tests::digest;
 use chunk_store_tests::random::bytes;
 use serde_json::{Value, json};
 
-use crate::program::{Place, Ran, lines};
+use crate::program::{Place, Ran, files_below, lines};
 
 /// The fields of `types.object-info`.
 const INFO_FIELDS: [&str; 10] = [
@@ -249,6 +249,21 @@ fn a_time_to_live_ends_the_object() {
     place.run(&["head", "key"]).fails(3, &["\"key\"", "no such object"]);
     place.run(&["get", "key"]).fails(3, &["\"key\"", "no such object"]);
     assert_eq!(place.lines(&["list", "-l"]), [""; 0]);
+}
+
+#[test]
+fn a_sweep_gives_back_the_space_of_what_has_expired() {
+    let place = Place::new();
+    for key in ["a/inline", "chunked"] {
+        let content = vec![7; if key == "chunked" { 300_000 } else { 10 }];
+        place.run_with_input(&["put", "-", key, "--ttl", "1s"], &content).works();
+    }
+    while place.run(&["head", "chunked"]).code == Some(0) {}
+    let files = || files_below(&place.path("store/data"));
+    assert!(files().len() > 2, "{:?}", files());
+    place.works(&["sweep", "--no-writers", "--grace", "0s"]);
+    assert!(files().is_empty(), "{:?}", files());
+    place.works(&["verify", "--all"]);
 }
 
 #[test]

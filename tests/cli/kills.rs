@@ -15,7 +15,7 @@ use chunk_store_tests::needed::assert_exact;
 use chunk_store_tests::random::{Random, bytes, seed};
 use chunk_store_tests::redis::Server;
 
-use crate::program::{Place, Ran};
+use crate::program::{Place, Ran, files_below};
 
 const KILLS: u64 = 200;
 
@@ -185,14 +185,7 @@ fn nothing_acknowledged_is_lost_on_files() {
     let place = Place::new();
     let url = format!("file:{}?sync=none", place.path("store").display());
     let killer = kill_many(place, url);
-    let mut left = vec![killer.place.path("store/data")];
-    let mut files = Vec::new();
-    while let Some(path) = left.pop() {
-        match path.is_dir() {
-            true => left.extend(path.read_dir().unwrap().map(|entry| entry.unwrap().path())),
-            false => files.push(path),
-        }
-    }
+    let files = files_below(&killer.place.path("store/data"));
     assert!(files.is_empty(), "no object is left, and a sweep leaves {files:?}");
 }
 

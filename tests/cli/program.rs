@@ -192,7 +192,8 @@ pub fn chunk_files(store: &Path) -> Vec<PathBuf> {
     files_below(&store.join("data/c+"))
 }
 
-fn files_below(directory: &Path) -> Vec<PathBuf> {
+/// The files in a directory and in those below it.
+pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     let below = names_in(directory).into_iter().map(|name| directory.join(name));
     below.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }

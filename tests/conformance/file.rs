@@ -170,6 +170,27 @@ async fn a_read_removes_nothing() {
 }
 
 #[tokio::test]
+async fn a_listing_removes_what_has_expired() {
+    let directory = tempfile::tempdir().unwrap();
+    let backend = open(directory.path()).await;
+    for (key, ttl_seconds) in [("a/b", Some(1)), ("a/c", None), ("d", Some(1)), ("e", Some(1000))] {
+        let options = SetOptions { ttl_seconds, ..SetOptions::default() };
+        backend.set(key, "value".into(), options).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let listed = || async {
+        let page = backend.list_keys("", None, 2).await.unwrap();
+        let rest = backend.list_keys("", page.cursor.as_deref(), 2).await.unwrap();
+        page.keys.into_iter().chain(rest.keys).map(|listed| listed.key).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, ["a/c", "e"]);
+    for (path, is_there) in [("a+/b", false), ("a+/c", true), ("d", false), ("e", true)] {
+        assert_eq!(directory.path().join("data").join(path).exists(), is_there, "{path}");
+    }
+    assert_eq!(listed().await, ["a/c", "e"]);
+}
+
+#[tokio::test]
 async fn the_form_of_an_attribute_to_come_is_refused() {
     // Taken for none, it would bring an expired value back.
     let directory = tempfile::tempdir().unwrap();

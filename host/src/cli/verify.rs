@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use chunk_store::error::Error as StoreError;
 use chunk_store::limits::LIST_LIMIT_MAX;
 use chunk_store::object::{ListOptions, VerifyReport};
-use chunk_store_host::ChunkStore;
+use chunk_store_host::{ChunkStore, Error};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
@@ -28,7 +29,7 @@ pub async fn run(store: &ChunkStore, verify: Verify, output: &Output) -> Result<
     let mut sum = Sum::default();
     if !verify.all {
         for key in &verify.keys {
-            sum.verify(store, key, output).await;
+            sum.add(key, store.verify(key).await, output);
         }
         return Ok(sum.finish(output));
     }
@@ -37,7 +38,11 @@ pub async fn run(store: &ChunkStore, verify: Verify, output: &Output) -> Result<
         let options = ListOptions { cursor, limit: LIST_LIMIT_MAX, ..ListOptions::default() };
         let page = store.list(options).await?;
         for object in &page.objects {
-            sum.verify(store, &object.key, output).await;
+            match store.verify(&object.key).await {
+                // Deleted or expired since it was listed.
+                Err(Error::Store(StoreError::NotFound)) => {}
+                checked => sum.add(&object.key, checked, output),
+            }
         }
         match page.cursor {
             Some(next) => cursor = Some(next),
@@ -57,9 +62,10 @@ struct Sum {
 }
 
 impl Sum {
-    async fn verify(&mut self, store: &ChunkStore, key: &str, output: &Output) {
+    /// Counts what was found of an object, and says it.
+    fn add(&mut self, key: &str, checked: Result<VerifyReport, Error>, output: &Output) {
         self.objects += 1;
-        let report = match store.verify(key).await {
+        let report = match checked {
             Ok(report) => report,
             Err(error) => {
                 let code = output.fail(&Failure::of(key, error));

@@ -188,6 +188,6 @@ impl Backend for FileBackend {
             return Ok(KeyPage::default());
         }
         let (prefix, cursor) = (prefix.to_string(), cursor.map(str::to_string));
-        self.run(move |store| list::list(&store.data, &prefix, cursor.as_deref(), limit)).await
+        self.run(move |store| store.list(&prefix, cursor.as_deref(), limit)).await
     }
 }

@@ -247,6 +247,20 @@ fn expired_objects_go_where_the_platform_does_not_drop_them() {
 }
 
 #[test]
+fn where_objects_expire_by_themselves_they_are_listed_only_where_that_costs_nothing() {
+    for (operations_max, listed) in [(None, true), (Some(1000), false)] {
+        let bed = Bed::new(KvLimits { operations_max, ..able() });
+        bed.put("a", &content(200_000)).unwrap();
+        let reads = |bed: &Bed| bed.kv.asked("get").len();
+        let before = reads(&bed);
+        bed.sweep(&SweepOptions::default());
+        assert_eq!(bed.kv.asked("list").iter().any(|prefix| prefix == "m/"), listed);
+        // The segment, and the manifest that lists it.
+        assert_eq!(reads(&bed) - before, 2);
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_left_alone() {
     let bed = Bed::new(able());
     bed.put("a", &content(200_000)).unwrap();

@@ -12,6 +12,7 @@
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use xattr::FileExt as _;
@@ -44,7 +45,16 @@ impl Attribute {
     /// One that cannot be read is an error: to take the value for one that never
     /// expires would be a guess.
     pub(super) fn read(file: &File) -> Result<Option<Self>, Error> {
-        let Some(text) = file.get_xattr(NAME)? else {
+        Self::found(file.get_xattr(NAME)?)
+    }
+
+    /// That of the file at `path`, as [`read`](Self::read) gives it.
+    pub(super) fn at(path: &Path) -> Result<Option<Self>, Error> {
+        Self::found(xattr::get(path, NAME)?)
+    }
+
+    fn found(text: Option<Vec<u8>>) -> Result<Option<Self>, Error> {
+        let Some(text) = text else {
             return Ok(None);
         };
         match Self::parse(&text) {

@@ -1,7 +1,7 @@
 //! Reading a value, its version, and whether it has ended.
 //!
 //! Reads take no lock and write nothing: an expired value is left for the next set
-//! or delete of its key.
+//! or delete of its key, or a listing.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind};

@@ -73,18 +73,33 @@ impl Store {
         condition: Option<&Condition>,
     ) -> Result<Outcome, KvError> {
         let path = self.value_path(key);
-        self.remove(key, &path, condition)
+        let durable = condition.is_some();
+        self.remove(key, &path, durable, || self.holds(&path, condition))
             .map_err(|error| kv_error(&error, "delete a value", &self.data))
     }
 
+    /// Whether a key's value has expired; one that has is removed, if that can be.
+    pub(super) fn drop_expired(&self, key: &str) -> bool {
+        let path = self.value_path(key);
+        let has_expired = || Ok(Attribute::at(&path)?.as_ref().is_some_and(Attribute::has_expired));
+        // Whoever reads the value is told what is wrong with it.
+        if !has_expired().unwrap_or(false) {
+            return false;
+        }
+        // A set may have been quicker. In a directory that nobody may write it stays.
+        !matches!(self.remove(key, &path, false, has_expired), Ok(Outcome::Stale))
+    }
+
+    /// Removes a value if that holds of it under the lock of its key.
     fn remove(
         &self,
         key: &str,
         path: &Path,
-        condition: Option<&Condition>,
+        durable: bool,
+        holds: impl FnOnce() -> Result<bool, Error>,
     ) -> Result<Outcome, Error> {
         let _lock = self.lock(key)?;
-        if !self.holds(path, condition)? {
+        if !holds()? {
             return Ok(Outcome::Stale);
         }
         match fs::remove_file(path) {
@@ -95,7 +110,7 @@ impl Store {
         for directory in self.directories(path) {
             // Not empty, or just removed by someone else; `data` itself stays.
             if directory == self.data || fs::remove_dir(&directory).is_err() {
-                if condition.is_some() && self.pending.is_some() {
+                if durable && self.pending.is_some() {
                     sync_directory(&directory)?;
                 }
                 break;
