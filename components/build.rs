@@ -1,5 +1,5 @@
 //! Builds the adapters, which are composed below the components of the host's crate, and the
-//! component for Workers, which has HTTP rules and store in one.
+//! components for Workers, which have HTTP rules and store in one.
 
 use std::process::ExitCode;
 
@@ -12,11 +12,15 @@ fn main() -> ExitCode {
     let adapters = ["adapters/filesystem", "adapters/spin", "adapters/wasi-keyvalue"];
     let inputs = [&adapters[..], &["src", "adapters/kv", "build", "wit"]].concat();
     // What a Worker weighs is bounded.
-    let workers = [("chunk-store-cloudflare", "workers.wasm")];
     let of_workers =
         ["adapters/cloudflare/Cargo.toml", "adapters/cloudflare/component", "adapters/http"];
+    let small = |file, features: &[&str]| {
+        let component = ("chunk-store-cloudflare", file);
+        chunk_store_build::small_component(component, features, &of_workers)
+    };
     let built = chunk_store_build::components(&components, &inputs)
-        .and_then(|()| chunk_store_build::small_components(&workers, &of_workers));
+        .and_then(|()| small("workers-web.wasm", &[]))
+        .and_then(|()| small("workers.wasm", &["store"]));
     match built {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {

@@ -8,7 +8,7 @@ pub mod body;
 pub mod budget;
 pub mod chunker;
 pub mod clock;
-#[cfg(all(target_family = "wasm", feature = "component"))]
+#[cfg(all(target_family = "wasm", feature = "guest"))]
 pub mod component;
 pub mod digest;
 pub mod error;

@@ -2,7 +2,8 @@
 //!
 //! They are compiled for `wasm32-unknown-unknown` and made into components by
 //! `wit-component`: so they import exactly what their worlds name, and nothing of a
-//! standard library. The wasm target is installed where it is missing.
+//! standard library. The wasm target is installed where it is missing; so is the source of the
+//! standard library, which is compiled anew where bytes are counted.
 
 pub mod npm;
 
@@ -13,6 +14,19 @@ use std::process::Command;
 use wit_component::ComponentEncoder;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Where a compiler has its standard library's source, if it has it.
+const STD_SOURCE: &str = "lib/rustlib/src/rust/library/Cargo.lock";
+
+/// What compiles the standard library anew, and everything for size: all but the digests.
+const FOR_SIZE: [&str; 6] = [
+    "-Zbuild-std=std,panic_abort",
+    "-Zbuild-std-features=optimize_for_size",
+    "--config",
+    r#"target.wasm32-unknown-unknown.rustflags=["-Zunstable-options", "-Cpanic=immediate-abort"]"#,
+    "--config",
+    "profile.release.package.blake3.opt-level=3",
+];
 
 /// A package, and the file of its component.
 pub type Component = (&'static str, &'static str);
@@ -25,9 +39,18 @@ enum Goal {
     Size,
 }
 
-/// As [`components`], for a platform that counts the bytes of the code.
-pub fn small_components(components: &[Component], inputs: &[&str]) -> Result<(), String> {
-    build(components, inputs, Goal::Size)
+/// As [`components`], one with these features of its package, for a platform that counts the
+/// bytes of the code.
+///
+/// The standard library is compiled with it, for size and without the messages of panics, which
+/// nobody could read on this target anyway: a panic is a trap. Both are unstable, and known to
+/// work with the compiler that `rust-toolchain.toml` pins.
+pub fn small_component(
+    component: Component,
+    features: &[&str],
+    inputs: &[&str],
+) -> Result<(), String> {
+    build(&[component], features, inputs, Goal::Size)
 }
 
 /// Compiles the components at once and writes them to `OUT_DIR`. To be called by a build
@@ -39,10 +62,15 @@ pub fn small_components(components: &[Component], inputs: &[&str]) -> Result<(),
 /// `inputs` are files and directories below the root: when one of them changes the
 /// script runs again. Packages that are built together share their features.
 pub fn components(components: &[Component], inputs: &[&str]) -> Result<(), String> {
-    build(components, inputs, Goal::Speed)
+    build(components, &[], inputs, Goal::Speed)
 }
 
-fn build(components: &[Component], inputs: &[&str], goal: Goal) -> Result<(), String> {
+fn build(
+    components: &[Component],
+    features: &[&str],
+    inputs: &[&str],
+    goal: Goal,
+) -> Result<(), String> {
     let manifest_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let root = manifest_dir.parent().ok_or("the package has no directory above it")?;
     let out_dir = PathBuf::from(variable("OUT_DIR")?);
@@ -53,7 +81,10 @@ fn build(components: &[Component], inputs: &[&str], goal: Goal) -> Result<(), St
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
     install_target(root)?;
-    let modules = compile(components, root, &target_dir(&out_dir), goal)?;
+    if goal == Goal::Size {
+        install_source(root)?;
+    }
+    let modules = compile(components, features, root, &target_dir(&out_dir, goal), goal)?;
     for (package, file) in components {
         let module = modules.join(package.replace('-', "_")).with_extension("wasm");
         let path = out_dir.join(file);
@@ -83,54 +114,77 @@ fn variable(name: &str) -> Result<String, String> {
 }
 
 /// One directory for all profiles, beside the script's own artifacts, and not among
-/// them: the outer cargo holds a lock there.
-fn target_dir(out_dir: &Path) -> PathBuf {
+/// them: the outer cargo holds a lock there. Build scripts look at `RUSTC_BOOTSTRAP`, and would
+/// be run anew each time if both goals shared one.
+fn target_dir(out_dir: &Path, goal: Goal) -> PathBuf {
     // OUT_DIR is <target>/<profile>/build/<package>/out.
     let target = out_dir.ancestors().nth(4).unwrap_or(out_dir);
-    target.join("component")
+    target.join(match goal {
+        Goal::Speed => "component",
+        Goal::Size => "small-component",
+    })
 }
 
 /// Whether the compiler has the target's standard library; if not, rustup gets it.
 fn install_target(root: &Path) -> Result<(), String> {
-    let rustc = variable("RUSTC")?;
-    let sysroot =
-        Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
-    let installed = sysroot.is_ok_and(|output| {
-        let path = String::from_utf8_lossy(&output.stdout).trim().to_string();
-        output.status.success() && Path::new(&path).is_dir()
-    });
-    if installed {
+    if asked(&["--print", "target-libdir", "--target", TARGET])?.is_some_and(|path| path.is_dir()) {
         return Ok(());
     }
-    let added = Command::new("rustup").args(["target", "add", TARGET]).current_dir(root).output();
-    match added {
-        Ok(output) if output.status.success() => Ok(()),
-        _ => Err(format!(
+    installed(&["target", "add", TARGET], root).ok_or_else(|| {
+        format!(
             "the compiler lacks the target {TARGET}, and `rustup target add {TARGET}` failed: install that target, then build again"
-        )),
+        )
+    })
+}
+
+/// The same of the standard library's source.
+fn install_source(root: &Path) -> Result<(), String> {
+    let source = asked(&["--print", "sysroot"])?.map(|sysroot| sysroot.join(STD_SOURCE));
+    if source.is_some_and(|source| source.is_file()) {
+        return Ok(());
     }
+    installed(&["component", "add", "rust-src"], root).ok_or_else(|| {
+        "the compiler lacks the source of the standard library, and `rustup component add rust-src` failed: install that component, then build again".into()
+    })
+}
+
+/// The path that the compiler prints.
+fn asked(arguments: &[&str]) -> Result<Option<PathBuf>, String> {
+    let Ok(output) = Command::new(variable("RUSTC")?).args(arguments).output() else {
+        return Ok(None);
+    };
+    let path = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    Ok(output.status.success().then(|| path.into()))
+}
+
+/// Has rustup get something for the pinned compiler.
+fn installed(arguments: &[&str], root: &Path) -> Option<()> {
+    let output = Command::new("rustup").args(arguments).current_dir(root).output();
+    output.is_ok_and(|output| output.status.success()).then_some(())
 }
 
 /// Gives the directory with their modules.
 fn compile(
     components: &[Component],
+    features: &[&str],
     root: &Path,
     target_dir: &Path,
     goal: Goal,
 ) -> Result<PathBuf, String> {
     let mut cargo = Command::new(variable("CARGO")?);
     if goal == Goal::Size {
-        cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "z");
+        cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "z").env("RUSTC_BOOTSTRAP", "1");
     }
     let output = cargo
         .current_dir(root)
         .args(["build", "--release", "--lib", "--target", TARGET])
         .args(components.iter().flat_map(|(package, _)| ["--package", package]))
+        .args(features.iter().flat_map(|feature| ["--features", feature]))
         .arg("--target-dir")
         .arg(target_dir)
         .args(match goal {
             Goal::Speed => &[][..],
-            Goal::Size => &["--config", "profile.release.package.blake3.opt-level=3"],
+            Goal::Size => &FOR_SIZE[..],
         })
         // The outer build's flags, wrapper and features are not the component's.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

@@ -72,9 +72,12 @@ pub const HOSTS: &[Host] = &[
 const EMBEDDER: &[&str] = service!("streaming:chunk-store/kv@0.1.0");
 
 /// The component that the Worker of Cloudflare runs.
+const WORKERS_WEB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/workers-web.wasm"));
+
+/// The one that its library runs.
 const WORKERS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/workers.wasm"));
 
-/// What the Worker gives it.
+/// What the Worker gives both.
 const WORKER_GIVES: &[&str] = &[
     "streaming:chunk-store/kv@0.1.0",
     "wasi:cli/environment@0.3.0",
@@ -83,11 +86,14 @@ const WORKER_GIVES: &[&str] = &[
     "wasi:random/random@0.3.0",
 ];
 
-/// What the Worker calls of it beside the store, with its functions.
+/// What both export beside the store's own interfaces, with their functions.
 const OF_WORKERS: [(&str, &[&str]); 2] = [
     ("streaming:chunk-store/tally@0.1.0", &["add", "tell"]),
     ("streaming:chunk-store/web@0.1.0", &["handle"]),
 ];
+
+/// What the component of the Worker has of the store's own interfaces.
+const METRICS: &str = "streaming:chunk-store/metrics@0.1.0";
 
 /// A component as a file.
 pub struct File {
@@ -125,13 +131,19 @@ pub fn all() -> Result<Vec<File>, String> {
     for Base { name, what, bytes } in BASES {
         files.push(checked(name.into(), what, bytes, EMBEDDER, &Surface::of(bytes)?.exports)?);
     }
-    let mut exports = Surface::of(chunk_store_host::COMPONENT)?.exports;
-    exports.extend(OF_WORKERS.map(|(name, functions)| {
+    let store = Surface::of(chunk_store_host::COMPONENT)?.exports;
+    let web = OF_WORKERS.map(|(name, functions)| {
         (name.into(), functions.iter().map(ToString::to_string).collect())
-    }));
+    });
+    let (mut web, mut all) = (Interfaces::from(web), store.clone());
+    web.extend(store.into_iter().filter(|(name, _)| name == METRICS));
+    all.extend(web.clone());
+    let what =
+        "Serves objects of any size by HTTP rules from Workers KV or another key-value store";
+    files.push(checked("workers-web".into(), what, WORKERS_WEB, WORKER_GIVES, &web)?);
     let what =
         "Stores objects of any size in Workers KV or another key-value store, with HTTP rules";
-    files.push(checked("workers".into(), what, WORKERS, WORKER_GIVES, &exports)?);
+    files.push(checked("workers".into(), what, WORKERS, WORKER_GIVES, &all)?);
     for host in HOSTS {
         let kv = Surface::of(chunk_store_host::COMPONENT)?.import(KV)?;
         let what = format!("The key-value interface of chunk-store, for hosts with {}", host.over);

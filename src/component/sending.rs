@@ -10,13 +10,10 @@ use futures::future::{Either, select};
 use wasip3::clocks::monotonic_clock;
 use wit_bindgen::{StreamResult, StreamWrite, StreamWriter};
 
-use super::{ImportedKv, store};
+use super::store;
 use crate::error::Error;
 use crate::limits::{MEMORY_ASK_MS, STALLED_BYTES};
-use crate::object::ObjectInfo;
-use crate::store::follow::{Followed, Follower};
-use crate::store::get::{Piece, Reader};
-use crate::wasi::WasiClock;
+use crate::store::get::Piece;
 
 /// A body on its way out of the component.
 pub trait Outgoing {
@@ -37,33 +34,6 @@ pub enum Next<E> {
     Piece(Piece),
     /// There are no more.
     End(E),
-}
-
-impl Outgoing for Reader<ImportedKv, WasiClock> {
-    type End = ();
-
-    async fn next(&mut self) -> Result<Next<()>, Error> {
-        Ok(self.next().await.transpose()?.map_or(Next::End(()), Next::Piece))
-    }
-
-    fn put_back(&mut self, bytes: u64) {
-        self.put_back(bytes);
-    }
-}
-
-impl Outgoing for Follower<ImportedKv, WasiClock> {
-    type End = ObjectInfo;
-
-    async fn next(&mut self) -> Result<Next<ObjectInfo>, Error> {
-        Ok(match self.next().await? {
-            Followed::Piece(piece) => Next::Piece(piece),
-            Followed::Committed(info) => Next::End(info),
-        })
-    }
-
-    fn put_back(&mut self, bytes: u64) {
-        self.put_back(bytes);
-    }
 }
 
 /// Sends all of a body, and gives what it ended with; `None` if its reader went away,

@@ -27,7 +27,8 @@ fn asked(host: &Host) -> &'static [&'static str] {
 fn there_is_a_store_and_a_gateway_for_every_host() {
     let files = all().unwrap();
     let found: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    let mut wanted = ["store.wasm", "gateway.wasm", "workers.wasm"].map(String::from).to_vec();
+    let bases = ["store.wasm", "gateway.wasm", "workers-web.wasm", "workers.wasm"];
+    let mut wanted = bases.map(String::from).to_vec();
     for host in ["filesystem", "spin", "wasi-keyvalue"] {
         wanted.push(format!("{host}.wasm"));
         wanted.extend([format!("store-{host}.wasm"), format!("gateway-{host}.wasm")]);
@@ -40,9 +41,13 @@ fn each_is_what_its_host_takes() {
     let files = all().unwrap();
     let (store, gateway) = (surface(&files, "store"), surface(&files, "gateway"));
     assert!(gateway.exports.contains_key("wasi:http/handler@0.3.0"));
-    let workers = surface(&files, "workers");
+    let (web, workers) = (surface(&files, "workers-web"), surface(&files, "workers"));
+    assert_eq!(web.imports, workers.imports);
     assert_eq!(workers.imports[KV], store.imports[KV]);
-    assert!(workers.exports.contains_key("streaming:chunk-store/web@0.1.0"));
+    assert!(web.exports.contains_key("streaming:chunk-store/web@0.1.0"));
+    let mut exports = store.exports.clone();
+    exports.extend(web.exports);
+    assert_eq!(workers.exports, exports);
     for host in HOSTS {
         assert_eq!(surface(&files, host.name).exports[KV], store.imports[KV]);
         for (base, name) in [(&store, "store"), (&gateway, "gateway")] {

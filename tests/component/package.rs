@@ -84,5 +84,8 @@ fn it_can_be_encoded_with_all_its_worlds() {
     let decoded = wit_component::decode(&encoded).expect("it can be decoded");
     let package = &decoded.resolve().packages[decoded.package()];
     let worlds: BTreeSet<&str> = package.worlds.keys().map(String::as_str).collect();
-    assert_eq!(worlds, BTreeSet::from(["gateway", "kv-adapter", "store", "workers"]));
+    assert_eq!(
+        worlds,
+        BTreeSet::from(["gateway", "kv-adapter", "store", "workers", "workers-web"])
+    );
 }

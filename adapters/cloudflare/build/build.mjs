@@ -1,12 +1,14 @@
-// Builds the Worker and the library from the component: transpiles it to JavaScript, mends
-// what comes out, checks the types, bundles, and checks the size. And the Worker of the tests.
+// Builds the Worker and the library, each from its component: transpiles it to JavaScript, mends
+// what comes out, makes the module smaller, checks the types, bundles, and checks the size. And
+// the Worker of the tests.
 //
-//     node build/build.mjs path/to/workers.wasm
+//     node build/build.mjs path/to/workers-web.wasm path/to/workers.wasm
 
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { copyFile, readFile, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { transpile } from "@bytecodealliance/jco";
 import { build } from "esbuild";
@@ -18,17 +20,30 @@ import { generate } from "./generate.mjs";
  */
 const GZIP_BYTES_MAX = 490_000;
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const generated = join(root, "gen");
-const bundled = join(root, "dist");
-const tested = join(root, "test/dist");
+/** What rustc compiles for. Modules do not say it any more once their names are gone. */
+const FEATURES = ["bulk-memory", "multivalue", "nontrapping-float-to-int", "reference-types", "simd"];
 
-async function main(component) {
-  await generate(transpile, await readFile(component), generated);
+const root = fileURLToPath(new URL("..", import.meta.url));
+const worker = join(root, "dist");
+
+async function main(web, store) {
+  const [ofWeb, ofStore] = await Promise.all([prepare(web, "web"), prepare(store, "store")]);
   execFileSync(join(root, "node_modules/.bin/tsc"), ["--noEmit"], { cwd: root, stdio: "inherit" });
-  await bundle(["src/index.ts", "src/lib.ts"], bundled);
-  await bundle(["test/worker.ts"], tested);
+  await bundle("src/index.ts", worker, [ofWeb]);
+  await bundle("src/lib.ts", join(root, "lib"), [ofStore]);
+  await bundle("test/worker.ts", join(root, "test/dist"), [ofWeb, ofStore]);
   await weigh();
+}
+
+/** JavaScript and core modules of a component, in files of this name; gives their directory. */
+async function prepare(component, name) {
+  const directory = join(root, "gen", name);
+  await generate(transpile, await readFile(component), directory, name);
+  const module = join(directory, `${name}.core.wasm`);
+  const optimizer = join(root, "node_modules/binaryen/bin/wasm-opt");
+  const flags = FEATURES.map((feature) => `--enable-${feature}`);
+  await promisify(execFile)(process.execPath, [optimizer, "-Oz", ...flags, module, "--output", module]);
+  return directory;
 }
 
 /** Core modules stay files: the runtime compiles them, code cannot. */
@@ -39,12 +54,12 @@ const besideTheBundle = {
   },
 };
 
-/** Entries, each in one file beside the core modules. */
-async function bundle(entryPoints, outdir) {
+/** An entry, in one file beside the core modules of these directories. */
+async function bundle(entryPoint, outdir, generated) {
   await rm(outdir, { recursive: true, force: true });
   await build({
     absWorkingDir: root,
-    entryPoints,
+    entryPoints: [entryPoint],
     outdir,
     bundle: true,
     format: "esm",
@@ -53,9 +68,9 @@ async function bundle(entryPoints, outdir) {
     plugins: [besideTheBundle],
     logLevel: "warning",
   });
-  for (const name of await readdir(generated)) {
-    if (name.endsWith(".wasm")) {
-      await copyFile(join(generated, name), join(outdir, name));
+  for (const directory of generated) {
+    for (const name of await readdir(directory)) {
+      if (name.endsWith(".wasm")) await copyFile(join(directory, name), join(outdir, name));
     }
   }
 }
@@ -63,9 +78,8 @@ async function bundle(entryPoints, outdir) {
 /** Prints what a deployed Worker weighs, and fails if that is too much. */
 async function weigh() {
   let bytes = 0;
-  for (const name of (await readdir(bundled)).sort()) {
-    if (name === "lib.js") continue;
-    const gzipped = gzipSync(await readFile(join(bundled, name)), { level: 9 }).byteLength;
+  for (const name of (await readdir(worker)).sort()) {
+    const gzipped = gzipSync(await readFile(join(worker, name)), { level: 9 }).byteLength;
     console.log(`dist/${name}: ${gzipped} bytes gzipped`);
     bytes += gzipped;
   }
@@ -75,13 +89,13 @@ async function weigh() {
   }
 }
 
-const [component] = process.argv.slice(2);
-if (component === undefined) {
-  console.error("build: give the path of workers.wasm");
+const [web, store] = process.argv.slice(2);
+if (store === undefined) {
+  console.error("build: give the paths of workers-web.wasm and workers.wasm");
   process.exit(2);
 }
 try {
-  await main(component);
+  await main(web, store);
 } catch (error) {
   console.error(`build: ${error.message}`);
   process.exit(1);

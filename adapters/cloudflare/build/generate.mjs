@@ -3,16 +3,17 @@
 
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { HELPER, mend, mendTypes } from "./mend.mjs";
+import { mend, mendTypes } from "./mend.mjs";
 import { strip } from "./strip.mjs";
 
 /**
- * Writes them to a directory; what was there is removed. `transpile` is that of jco 1.35.0, or
- * `transpileBytes` of its jco-transpile: the caller's own, which Node would not find from here.
+ * Writes them to a directory, in files of this name; what was there is removed. `transpile` is
+ * that of jco 1.35.0, or `transpileBytes` of its jco-transpile: the caller's own, which Node
+ * would not find from here.
  */
-export async function generate(transpile, component, directory) {
+export async function generate(transpile, component, directory, name = "store") {
   const { files } = await transpile(component, {
-    name: "store",
+    name,
     instantiation: "async",
     namespacedExports: false,
     nodejsCompat: false,
@@ -22,17 +23,18 @@ export async function generate(transpile, component, directory) {
   await rm(directory, { recursive: true, force: true });
   await mkdir(join(directory, "interfaces"), { recursive: true });
   const decode = (bytes) => new TextDecoder().decode(bytes);
-  for (const [name, bytes] of Object.entries(files)) {
+  for (const [file, bytes] of Object.entries(files)) {
     let content = bytes;
-    if (name === "store.js") {
-      const { code, helper } = mend(decode(bytes));
-      await writeFile(join(directory, HELPER), helper);
+    if (file === `${name}.js`) {
+      const helperFile = `${name}.helper.wasm`;
+      const { code, helper } = mend(decode(bytes), helperFile);
+      await writeFile(join(directory, helperFile), helper);
       content = code;
-    } else if (name.endsWith(".d.ts")) {
+    } else if (file.endsWith(".d.ts")) {
       content = mendTypes(decode(bytes));
-    } else if (name.endsWith(".wasm")) {
+    } else if (file.endsWith(".wasm")) {
       content = strip(bytes);
     }
-    await writeFile(join(directory, name), content);
+    await writeFile(join(directory, file), content);
   }
 }

@@ -4,15 +4,12 @@
 
 import { WAITING, WAITING_HELPERS } from "./waiting.mjs";
 
-/** A helper module that jco embeds as bytes: Workers take wasm from modules only. */
-export const HELPER = "store.helper.wasm";
-
 const MENDS = [
   {
     defect: "debug output builds its arguments for every call and byte, though it is off",
     // The bundler drops what follows `false &&`.
     pattern: /(?<!const )_debugLog\(/g,
-    count: (n) => n > 300,
+    count: (n) => n > 250,
     mended: "false && _debugLog(",
   },
   {
@@ -167,8 +164,11 @@ class _Pieces {
 
 const EMBEDDED = /new WebAssembly\.Module\(new Uint8Array\(\[([\s\dxa-f,]+)\]\)\)/g;
 
-/** Gives the mended code, and the embedded module's bytes. */
-export function mend(code) {
+/**
+ * Gives the mended code, and the bytes of the helper module that jco embeds: Workers take wasm
+ * from modules only, so the code asks for it by this name.
+ */
+export function mend(code, helperFile) {
   let mended = code;
   for (const { defect, pattern, count, mended: replacement } of MENDS) {
     const found = [...mended.matchAll(pattern)].length;
@@ -182,7 +182,7 @@ export function mend(code) {
     throw new Error(`jco's code has changed: it embeds ${embedded.length} modules, not one`);
   }
   const helper = Uint8Array.from(embedded[0][1].split(",").filter((hex) => hex.trim()), Number);
-  mended = mended.replace(EMBEDDED, `getCoreModule('${HELPER}')`);
+  mended = mended.replace(EMBEDDED, `getCoreModule('${helperFile}')`);
   return { code: HELPERS + WAITING_HELPERS + mended, helper };
 }
 

@@ -101,7 +101,7 @@ export const WAITING = [
   {
     defect: "microtasks are asked of the platform, which is slow at it",
     pattern: /queueMicrotask\(/g,
-    count: (n) => n > 20,
+    count: (n) => n > 10,
     mended: "_soon(",
   },
   {

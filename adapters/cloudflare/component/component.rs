@@ -16,7 +16,7 @@ use crate::{answer, request};
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod bindings {
     wit_bindgen::generate!({
-        // The world `workers` less what the core exports and imports by itself.
+        // The world `workers-web` less what the core exports and imports by itself.
         inline: "
             package streaming:chunk-store-workers;
 

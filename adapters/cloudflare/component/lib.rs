@@ -1,6 +1,7 @@
 //! The store and its HTTP rules in one component, for Cloudflare Workers: what the world
-//! `workers` of `wit/workers.wit` exports. The store's own interfaces come with the core;
-//! here is `web`. The Worker that runs it is TypeScript, in `src/`.
+//! `workers-web` of `wit/workers.wit` exports, or, with the feature `store`, the world `workers`.
+//! What is the store's own comes with the core; here are `web` and `tally`. What runs it is
+//! TypeScript, in `src/`.
 
 #[cfg(target_family = "wasm")]
 mod answer;

@@ -5,7 +5,8 @@ import { Fills } from "./cached/fills.js";
 import { serve } from "./cached/serve.js";
 import type { Store } from "./cached/store.js";
 import { unframed } from "./body.js";
-import { type Component, start } from "./component.js";
+import { start } from "./component.js";
+import { STORE, type Whole } from "./component-store.js";
 import { type OnEvent, toldBy } from "./events.js";
 import { type KvOptions, NamespaceKv } from "./kv.js";
 import { type Invocation, Watch } from "./watch.js";
@@ -43,7 +44,7 @@ export function cached(request: Request, ctx: Invocation, options: Options): Pro
 
 /** A component, and who watches it. */
 interface Started {
-  readonly component: Component;
+  readonly component: Whole;
   readonly watch: Watch | undefined;
 }
 
@@ -51,7 +52,7 @@ interface Started {
 function storeOver(kv: KVNamespace, ctx: Invocation, options?: KvOptions, tell?: OnEvent): Store {
   let started: Promise<Started> | undefined;
   const begin = async () => {
-    const component = await start(new NamespaceKv(kv, options).guest(), { CHUNK_STORE_HTTP_TOKEN: TOKEN });
+    const component = await start(STORE, new NamespaceKv(kv, options).guest(), { CHUNK_STORE_HTTP_TOKEN: TOKEN });
     return { component, watch: tell && new Watch(component, tell) };
   };
   return {

@@ -1,31 +1,33 @@
-// The component, instantiated: an instance for each invocation, since what belongs to one
+// A component, instantiated: an instance for each invocation, since what belongs to one
 // request (timers, answers of KV) cannot be awaited in another.
 
-import core from "../gen/store.core.wasm";
-import core2 from "../gen/store.core2.wasm";
-import core3 from "../gen/store.core3.wasm";
-import helper from "../gen/store.helper.wasm";
-import { type ImportObject, type Root, instantiate } from "../gen/store.js";
+import type { ImportObject } from "../gen/web/web.js";
 import type { GuestKv } from "./kv.js";
 
-const MODULES: Record<string, WebAssembly.Module> = {
-  "store.core.wasm": core,
-  "store.core2.wasm": core2,
-  "store.core3.wasm": core3,
-  "store.helper.wasm": helper,
-};
+/** What jco makes of a component, and the core modules that it asks for by name. */
+export interface Made<Root> {
+  instantiate(
+    module: (name: string) => WebAssembly.Module,
+    imports: ImportObject,
+    instance: (module: WebAssembly.Module, given: WebAssembly.Imports) => WebAssembly.Instance,
+  ): Root | Promise<Root>;
+  modules: Record<string, WebAssembly.Module>;
+}
 
-/** An instance: what the component exports. */
-export interface Component extends Root {
+/** An instance: what a component exports, and what it takes. */
+export type Instance<Root> = Root & Guest;
+
+export interface Guest {
   /** How much memory the guest has, in bytes. It only grows. */
   memoryBytes(): number;
 }
 
 /** An instance over this `kv`, with these variables in its environment. */
-export async function start(
+export async function start<Root>(
+  { instantiate, modules }: Made<Root>,
   kv: GuestKv,
   environment: Record<string, string> = {},
-): Promise<Component> {
+): Promise<Instance<Root>> {
   const memories: WebAssembly.Memory[] = [];
   const noting = (module: WebAssembly.Module, given: WebAssembly.Imports) => {
     const instance = new WebAssembly.Instance(module, given);
@@ -33,15 +35,14 @@ export async function start(
     if (memory instanceof WebAssembly.Memory) memories.push(memory);
     return instance;
   };
+  const module = (name: string) => {
+    const found = modules[name];
+    if (found === undefined) throw new Error(`there is no module ${name}`);
+    return found;
+  };
   const root = await instantiate(module, imports(kv, Object.entries(environment)), noting);
   const memoryBytes = () => memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
   return { ...root, memoryBytes };
-}
-
-function module(name: string): WebAssembly.Module {
-  const found = MODULES[name];
-  if (found === undefined) throw new Error(`there is no module ${name}`);
-  return found;
 }
 
 function imports(kv: GuestKv, environment: [string, string][]): ImportObject {

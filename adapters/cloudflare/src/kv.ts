@@ -1,6 +1,6 @@
 // The interface `kv` of `wit/kv.wit` over a namespace of Workers KV.
 
-import type * as Kv from "../gen/interfaces/streaming-chunk-store-kv.js";
+import type * as Kv from "../gen/web/interfaces/streaming-chunk-store-kv.js";
 import { free } from "./body.js";
 import { MEMORY_BYTES } from "./memory.js";
 

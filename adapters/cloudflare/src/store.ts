@@ -1,11 +1,12 @@
 // The store, for a Worker that is there already: typed calls over a namespace of KV.
 
 import { type Ended, incoming, outgoing } from "./body.js";
-import { type Component, start } from "./component.js";
+import { start } from "./component.js";
+import { STORE, type Whole } from "./component-store.js";
 import { type OnEvent, type Watching, toldBy } from "./events.js";
-import type * as Objects from "../gen/interfaces/streaming-chunk-store-objects.js";
-import type * as Sweeping from "../gen/interfaces/streaming-chunk-store-sweeping.js";
-import type * as Types from "../gen/interfaces/streaming-chunk-store-types.js";
+import type * as Objects from "../gen/store/interfaces/streaming-chunk-store-objects.js";
+import type * as Sweeping from "../gen/store/interfaces/streaming-chunk-store-sweeping.js";
+import type * as Types from "../gen/store/interfaces/streaming-chunk-store-types.js";
 import { type KvOptions, NamespaceKv } from "./kv.js";
 import { GRACE_SECONDS } from "./sweep.js";
 import { type Invocation, Watch, tellTally } from "./watch.js";
@@ -72,7 +73,7 @@ export class Store {
   readonly #namespace: KVNamespace;
   readonly #ctx: Invocation | undefined;
   readonly #tell: OnEvent | undefined;
-  #component: Promise<Component> | undefined;
+  #component: Promise<Whole> | undefined;
   #watch: Watch | undefined;
 
   constructor(namespace: KVNamespace, options: StoreOptions = {}) {
@@ -93,13 +94,13 @@ export class Store {
   }
 
   /** The component itself, with everything that `wit/` describes. */
-  component(): Promise<Component> {
+  component(): Promise<Whole> {
     this.#component ??= this.#start();
     return this.#component;
   }
 
-  async #start(): Promise<Component> {
-    const component = await start(this.#kv.guest());
+  async #start(): Promise<Whole> {
+    const component = await start(STORE, this.#kv.guest());
     this.#watch = this.#tell && new Watch(component, this.#tell);
     return component;
   }
@@ -181,7 +182,7 @@ export class Store {
   /** What the stores of this isolate have done that somebody watches, in the text format of Prometheus: `docs/metrics.md`. */
   async metrics(): Promise<string> {
     // One that does nothing else: nobody but this code asks it.
-    const component = await start(this.#kv.guest(), { CHUNK_STORE_HTTP_OPEN: "true" });
+    const component = await start(STORE, this.#kv.guest(), { CHUNK_STORE_HTTP_OPEN: "true" });
     tellTally(component);
     const told = await answer(component, new Request("http://store"), "/_/metrics", (why) => console.error(why));
     return await told.text();
@@ -189,7 +190,7 @@ export class Store {
 }
 
 /** Asks a store's component. Its errors come as {@link StoreError}s. */
-type Ask = <T>(operation: (component: Component) => Promise<T>) => Promise<T>;
+type Ask = <T>(operation: (component: Whole) => Promise<T>) => Promise<T>;
 
 /** An object that is written in several calls. */
 export class Upload {

@@ -1,8 +1,8 @@
 // What an instance has done: its operations, told one by one when they have ended, and its counts, added to those of the
 // isolate. Both have to be asked for while the instance is there, which is as long as the invocation.
 
-import type * as Metrics from "../gen/interfaces/streaming-chunk-store-metrics.js";
-import type { Component } from "./component.js";
+import type * as Metrics from "../gen/web/interfaces/streaming-chunk-store-metrics.js";
+import type { Web } from "./component-web.js";
 import type { OnEvent, OperationEvent } from "./events.js";
 
 /** What of an invocation's context is needed. */
@@ -16,13 +16,16 @@ const PAUSE_MS_MAX = 250;
 /** What the instances of this isolate have counted, as `tally` of `wit/workers.wit` adds it up. */
 let sum: Uint8Array = new Uint8Array();
 
+/** What is asked of an instance. */
+type Counting = Pick<Web, "metrics" | "tally">;
+
 /** Watches one instance, from its beginning. */
 export class Watch {
-  readonly #component: Component;
+  readonly #component: Counting;
   readonly #tell: OnEvent;
   #isFollowing = false;
 
-  constructor(component: Component, tell: OnEvent) {
+  constructor(component: Counting, tell: OnEvent) {
     this.#component = component;
     this.#tell = tell;
     // Operations are noted from the first time on that somebody asks.
@@ -64,7 +67,7 @@ export class Watch {
 }
 
 /** Has an instance tell at `/_/metrics` what those of this isolate have counted. */
-export function tellTally({ tally }: Component): void {
+export function tellTally({ tally }: Counting): void {
   tally.tell(sum);
 }
 

@@ -2,14 +2,14 @@
 // Every rule is in the component; docs/http.md says what they are.
 
 import { incoming, outgoing } from "./body.js";
-import type { Component } from "./component.js";
+import type { Web } from "./component-web.js";
 
 /** Told why the server could not serve a request: for its operator, and for nobody else. */
 export type Log = (why: string) => void;
 
 /** Answers a request by the rules; `target` is its path and query. `give` makes a stream of a body. */
 export async function answer(
-  component: Component,
+  component: Pick<Web, "web">,
   request: Request,
   target: string,
   log: Log,

@@ -1,7 +1,8 @@
 // The Worker: requests, and the sweep that Cron starts.
 
 import { message } from "./body.js";
-import { type Component, start } from "./component.js";
+import { type Guest, start } from "./component.js";
+import { WEB } from "./component-web.js";
 import { type Logged, type OnEvent, logTo, pointsTo, toAll } from "./events.js";
 import type { NamespaceKv } from "./kv.js";
 import { sweep } from "./sweep.js";
@@ -19,7 +20,7 @@ export interface Env {
 /** Who else looks on. */
 export interface Lookers {
   /** Is told of the component of each request. */
-  started?: (component: Component) => void;
+  started?: (component: Guest) => void;
   /** Is told of each operation. */
   onEvent?: OnEvent;
 }
@@ -35,7 +36,7 @@ export function worker(
       let watch: Watch | undefined;
       try {
         const tell = toAll([tellerOf(env), onEvent]);
-        const component = await start(open(env).guest(), settings(env));
+        const component = await start(WEB, open(env).guest(), settings(env));
         started?.(component);
         watch = new Watch(component, tell);
         const target = targetOf(request);
@@ -51,7 +52,7 @@ export function worker(
 
     async scheduled(_controller, env, ctx) {
       const kv = open(env);
-      const component = await start(kv.guest());
+      const component = await start(WEB, kv.guest(), ALONE);
       const watch = new Watch(component, toAll([tellerOf(env), onEvent]));
       try {
         report({ swept: await sweep(component, env.KV, kv.operationsLeft) });
@@ -61,6 +62,9 @@ export function worker(
     },
   };
 }
+
+/** Settings of an instance that nobody asks but this code: it may do all. */
+const ALONE = { CHUNK_STORE_HTTP_OPEN: "true" };
 
 /** Where the metrics are; who may see them, and how they look, is the component's to say. */
 const METRICS = /^\/_\/metrics(?:\?|$)/;

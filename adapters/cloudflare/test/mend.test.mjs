@@ -10,6 +10,6 @@ test("code that no mend fits is refused, and the pattern is named", () => {
 
 test("code that is mended already is refused", async () => {
   const { readFile } = await import("node:fs/promises");
-  const mended = await readFile(new URL("../gen/store.js", import.meta.url), "utf8");
+  const mended = await readFile(new URL("../gen/store/store.js", import.meta.url), "utf8");
   assert.throws(() => mend(mended), /jco's code has changed/);
 });

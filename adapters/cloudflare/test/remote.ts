@@ -1,6 +1,6 @@
 // `kv` as a test calls it from outside: a call is JSON in the query, a value is the body.
 
-import type * as Kv from "../gen/interfaces/streaming-chunk-store-kv.js";
+import type * as Kv from "../gen/web/interfaces/streaming-chunk-store-kv.js";
 import { type GuestKv, NamespaceKv } from "../src/kv.js";
 import type { Env } from "../src/worker.js";
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { instantiate } from "../gen/store.js";
+import { instantiate } from "../gen/store/store.js";
 
 // The timers by which jco looks whether anybody can go on; here nobody may need them.
 const LOOK_MS = 100;
@@ -13,7 +13,7 @@ const { setTimeout: timer } = globalThis;
 globalThis.setTimeout = (work, ms, ...rest) => (ms === LOOK_MS ? undefined : timer(work, ms, ...rest));
 globalThis.setInterval = () => assert.fail("somebody looks all the time");
 
-const gen = new URL("../gen/", import.meta.url);
+const gen = new URL("../gen/store/", import.meta.url);
 const LIMITS = {
   valueBytesMax: 25n << 20n,
   keyBytesMax: 512,

@@ -1,7 +1,7 @@
 // The Worker of the tests: the real one over a namespace that fails as it is told to, and
 // what tests ask besides, under `/_test/`.
 
-import type { Component } from "../src/component.js";
+import type { Guest } from "../src/component.js";
 import type { StoreEvent } from "../src/events.js";
 import { NamespaceKv } from "../src/kv.js";
 import { type Env, worker } from "../src/worker.js";
@@ -13,7 +13,7 @@ import { called } from "./remote.js";
 const faulty = new Faulty();
 
 /** The components that were started since somebody asked for their memory. */
-let started: Component[] = [];
+let started: Guest[] = [];
 
 /** The events, the lines of the log, and the data points since somebody asked for them. */
 let told: { events: StoreEvent[]; log: string[]; points: AnalyticsEngineDataPoint[] } = nothing();

@@ -6,7 +6,7 @@ import { request } from "node:http";
 import { Miniflare } from "miniflare";
 
 const DIST = fileURLToPath(new URL("dist/", import.meta.url));
-const GEN = fileURLToPath(new URL("../../gen/", import.meta.url));
+const GEN = fileURLToPath(new URL("../../gen/store/", import.meta.url));
 
 /** A bundled Worker with the component's modules beside it. */
 export async function modules(script) {
