@@ -4,6 +4,7 @@
 //! Counted where it happens, one cell each, and read all at once. Counters never go down.
 //! `docs/metrics.md` lists the families.
 
+mod cells;
 mod codec;
 pub mod families;
 mod histogram;
@@ -11,10 +12,10 @@ mod operations;
 mod snapshot;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
+use self::cells::{Cells, Key};
 use self::families::Family;
 use self::histogram::Buckets;
 use self::operations::Notes;
@@ -41,9 +42,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Values {
-    counters: BTreeMap<(&'static str, Labels), u64>,
-    gauges: BTreeMap<(&'static str, Labels), i64>,
-    histograms: BTreeMap<(&'static str, Labels), Buckets>,
+    counters: Cells<u64>,
+    gauges: Cells<i64>,
+    histograms: Cells<Buckets>,
 }
 
 /// What tells the time; without a clock it is always 0.
@@ -92,19 +93,19 @@ impl Metrics {
 
     /// Adds to a counter.
     pub fn add(&self, family: &'static Family, labels: Labels, by: u64) {
-        *self.0.values.borrow_mut().counters.entry((family.name, labels)).or_default() += by;
+        *self.0.values.borrow_mut().counters.cell(family, labels, || 0) += by;
     }
 
     /// Adds to a gauge, or takes from it.
     pub fn shift(&self, family: &'static Family, labels: Labels, by: i64) {
-        *self.0.values.borrow_mut().gauges.entry((family.name, labels)).or_default() += by;
+        *self.0.values.borrow_mut().gauges.cell(family, labels, || 0) += by;
     }
 
     /// Adds a value to a distribution.
     pub fn observe(&self, family: &'static Family, labels: Labels, value: f64) {
         let mut values = self.0.values.borrow_mut();
-        let buckets = values.histograms.entry((family.name, labels));
-        buckets.or_insert_with(|| Buckets::new(family.buckets)).observe(value);
+        let first = || Buckets::new(family.buckets);
+        values.histograms.cell(family, labels, first).observe(value);
     }
 
     /// Counts one of `total` when it ends, with its outcome; and it is among those
@@ -131,21 +132,21 @@ impl Metrics {
     /// What there is now.
     pub fn read(&self) -> Snapshot {
         let values = self.0.values.borrow();
-        let sample = |&(name, labels): &(&'static str, Labels), value| Sample {
+        let sample = |(name, labels): Key, value| Sample {
             name: name.to_string(),
             labels: named(name, &labels),
             value,
         };
-        let histograms = values.histograms.iter().map(|(&(name, labels), buckets)| Histogram {
+        let histograms = values.histograms.iter().map(|((name, labels), buckets)| Histogram {
             name: name.to_string(),
-            labels: named(name, &labels),
+            labels: named(name, labels),
             buckets: buckets.cumulative(),
             sum: buckets.sum,
             count: buckets.count,
         });
         Snapshot {
-            counters: values.counters.iter().map(|(key, &n)| sample(key, n as f64)).collect(),
-            gauges: values.gauges.iter().map(|(key, &n)| sample(key, n as f64)).collect(),
+            counters: values.counters.iter().map(|&(key, n)| sample(key, n as f64)).collect(),
+            gauges: values.gauges.iter().map(|&(key, n)| sample(key, n as f64)).collect(),
             histograms: histograms.collect(),
         }
     }

@@ -8,12 +8,17 @@ use chunk_store::kv::Kv;
 use chunk_store::object::ListOptions;
 use futures::future::{Either, select};
 use http::Response;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::body::Body;
-use crate::gateway::{self, Call, Gateway};
+use crate::gateway::{Call, Gateway, json};
 use crate::limits::HEALTH_TIMEOUT_MS;
 use crate::problem::Problem;
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
 
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     /// 200 if it lists a key, any, in [`HEALTH_TIMEOUT_MS`]; else 503. It lists, because a
@@ -24,7 +29,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
         let listing = pin!(self.store().list(&options));
         let patience = pin!(self.clock().sleep_ms(HEALTH_TIMEOUT_MS));
         let why = match select(listing, patience).await {
-            Either::Left((Ok(_), _)) => return Ok(gateway::json(&json!({ "status": "ok" }))),
+            Either::Left((Ok(_), _)) => return Ok(json(&Health { status: "ok" })),
             Either::Left((Err(error), _)) => error.to_string(),
             Either::Right(_) => format!("no answer in {HEALTH_TIMEOUT_MS} ms"),
         };

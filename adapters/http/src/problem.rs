@@ -5,7 +5,7 @@ use chunk_store::error::Error;
 use headers::{ContentLength, HeaderMapExt};
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::body::Body;
 use crate::limits::RETRY_AFTER_SECONDS_DEFAULT;
@@ -31,8 +31,9 @@ pub(crate) struct Problem {
     detail: String,
     /// The detail tells of the platform below; only callers with the token see it.
     private: bool,
-    /// What a program wants to know: a name and a value in the answer.
-    fact: Option<(&'static str, u64)>,
+    /// What a program wants to know: where an upload stands, how large an object is.
+    offset: Option<u64>,
+    size: Option<u64>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -40,7 +41,8 @@ impl Problem {
     /// An error of this status and name.
     pub fn new(status: StatusCode, name: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, name, detail, private: false, fact: None, headers: Vec::new() }
+        let (offset, size) = (None, None);
+        Self { status, name, detail, private: false, offset, size, headers: Vec::new() }
     }
 
     /// 400: the request can never work; says why.
@@ -82,20 +84,15 @@ impl Problem {
     /// 416 for an object of so many bytes (RFC 9110, section 15.5.17).
     pub fn range_not_satisfiable(size: u64, detail: impl Into<String>) -> Self {
         let status = StatusCode::RANGE_NOT_SATISFIABLE;
-        Self::new(status, "range-not-satisfiable", detail)
-            .with(CONTENT_RANGE, &format!("bytes */{size}"))
-            .with_fact("size", size)
+        let problem = Self::new(status, "range-not-satisfiable", detail)
+            .with(CONTENT_RANGE, &format!("bytes */{size}"));
+        Self { size: Some(size), ..problem }
     }
 
     /// The same with a header; `value` is visible ASCII.
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("visible ASCII");
         self.headers.push((name, value));
-        self
-    }
-
-    fn with_fact(mut self, name: &'static str, value: u64) -> Self {
-        self.fact = Some((name, value));
         self
     }
 
@@ -115,17 +112,16 @@ impl Problem {
             true => "the store below cannot do that now; its operator can see why",
             false => &self.detail,
         };
-        let mut problem = json!({
-            "type": "about:blank",
-            "title": reason,
-            "status": self.status.as_u16(),
-            "error": self.name,
-            "detail": detail,
-        });
-        if let Some((name, value)) = self.fact {
-            problem[name] = json!(value);
-        }
-        let bytes = Bytes::from(problem.to_string());
+        let told = Told {
+            detail,
+            error: self.name,
+            offset: self.offset,
+            size: self.size,
+            status: self.status.as_u16(),
+            title: reason,
+            kind: "about:blank",
+        };
+        let bytes = Bytes::from(serde_json::to_vec(&told).expect("plain data"));
         let length = bytes.len() as u64;
         let mut response = Response::new(bytes);
         *response.status_mut() = self.status;
@@ -141,6 +137,21 @@ impl Problem {
     }
 }
 
+/// The body of the answer (RFC 9457, section 3.1).
+#[derive(Serialize)]
+struct Told<'a> {
+    detail: &'a str,
+    error: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    status: u16,
+    title: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let (detail, name) = (error.to_string(), error.name());
@@ -154,7 +165,9 @@ impl From<Error> for Problem {
             Error::InvalidArgument(_) => is(StatusCode::BAD_REQUEST),
             Error::LimitExceeded(_) => is(StatusCode::PAYLOAD_TOO_LARGE),
             Error::BodyMismatch(_) => is(StatusCode::BAD_REQUEST),
-            Error::OffsetMismatch(offset) => is(StatusCode::CONFLICT).with_fact("offset", offset),
+            Error::OffsetMismatch(offset) => {
+                Self { offset: Some(offset), ..is(StatusCode::CONFLICT) }
+            }
             Error::Replaced => is(StatusCode::CONFLICT),
             Error::Corrupt(_) => is(StatusCode::INTERNAL_SERVER_ERROR).private(),
             Error::Unavailable(_, after_ms) => {

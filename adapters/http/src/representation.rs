@@ -17,8 +17,6 @@
 //! are percent-encoded: `X-Meta-Gr%C3%B6%C3%9Fe`. Header names have no case, so upper-case
 //! letters of a name come back in lower case.
 
-use std::collections::BTreeMap;
-
 use chunk_store::object::{ObjectInfo, PutOptions};
 use headers::{AcceptRanges, ContentLength, HeaderMapExt};
 use http::header::{
@@ -134,9 +132,9 @@ fn text(name: &HeaderName, value: &HeaderValue) -> Result<String, Problem> {
     }
 }
 
-/// The metadata that the headers give, by name.
+/// The metadata that the headers give, in ascending order of names.
 fn metadata(headers: &HeaderMap) -> Result<Vec<(String, String)>, Problem> {
-    let mut metadata = BTreeMap::new();
+    let mut metadata: Vec<(String, String)> = Vec::new();
     for (name, is_list) in KEPT {
         let value = match is_list {
             false => one(headers, &name)?,
@@ -160,12 +158,13 @@ fn metadata(headers: &HeaderMap) -> Result<Vec<(String, String)>, Problem> {
         if KEPT.iter().any(|(kept, _)| kept.as_str() == key) {
             return Err(Problem::invalid(format!("give {key} without `X-Meta-`")));
         }
-        let value = one(headers, name)?.unwrap_or_default();
-        if metadata.insert(key, value).is_some() {
+        if metadata.iter().any(|(earlier, _)| *earlier == key) {
             return Err(Problem::invalid(format!("{name} is given twice")));
         }
+        metadata.push((key, one(headers, name)?.unwrap_or_default()));
     }
-    Ok(metadata.into_iter().collect())
+    metadata.sort_unstable();
+    Ok(metadata)
 }
 
 /// The headers that tell an object from others, and how long it may be kept: of every

@@ -9,7 +9,6 @@
 //! | `CHUNK_STORE_HTTP_OPEN` | `true`: everything without a token; for a server that listens on loopback only | |
 //! | `CHUNK_STORE_HTTP_CORS` | `*`, or origins such as `https://example.org`, with commas or spaces between | pages of other origins cannot read answers |
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::limits::{TOKEN_BYTES_MAX, TOKEN_BYTES_MIN};
@@ -45,7 +44,7 @@ pub enum Origins {
     /// All.
     Any,
     /// These, each as `scheme://host` or `scheme://host:port` in lower case.
-    Listed(BTreeSet<String>),
+    Listed(Vec<String>),
 }
 
 impl Origins {
@@ -54,7 +53,7 @@ impl Origins {
         match self {
             Origins::Own => false,
             Origins::Any => true,
-            Origins::Listed(origins) => origins.contains(origin),
+            Origins::Listed(origins) => origins.iter().any(|one| one == origin),
         }
     }
 }
@@ -154,7 +153,7 @@ fn origins(value: &str) -> Result<Origins, String> {
         [] => Ok(Origins::Own),
         ["*"] => Ok(Origins::Any),
         _ => {
-            let origins: Result<BTreeSet<String>, String> = given.into_iter().map(origin).collect();
+            let origins: Result<Vec<String>, String> = given.into_iter().map(origin).collect();
             Ok(Origins::Listed(origins?))
         }
     }

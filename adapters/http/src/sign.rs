@@ -8,13 +8,19 @@
 use chunk_store::clock::Clock;
 use chunk_store::kv::Kv;
 use http::Response;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::body::Body;
-use crate::gateway::{self, Call, Gateway};
+use crate::gateway::{Call, Gateway, json};
 use crate::limits::{LINK_SECONDS_DEFAULT, LINK_SECONDS_MAX};
 use crate::problem::Problem;
 use crate::route::{Target, path_of};
+
+#[derive(Serialize)]
+struct Link {
+    expires: Option<u64>,
+    path: String,
+}
 
 impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
     pub(crate) fn sign(&self, mut call: Call<'_>) -> Result<Response<Body>, Problem> {
@@ -25,12 +31,12 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
             return Err(Problem::invalid(format!("seconds is 1 to {LINK_SECONDS_MAX}")));
         }
         let answer = match &self.settings().token {
-            None => json!({ "path": path_of(key), "expires": null }),
+            None => Link { expires: None, path: path_of(key) },
             Some(token) => {
                 let expires = self.clock().wall_ms() / 1000 + seconds;
-                json!({ "path": token.link_key.link(key, expires), "expires": expires })
+                Link { expires: Some(expires), path: token.link_key.link(key, expires) }
             }
         };
-        Ok(gateway::json(&answer))
+        Ok(json(&answer))
     }
 }

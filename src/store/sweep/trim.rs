@@ -2,8 +2,6 @@
 //! written and not written down when it was cut off, and last chunks that the next
 //! append superseded. Only appends leave such; it is done once for each segment.
 
-use std::collections::BTreeSet;
-
 use super::{Halt, Sweep};
 use crate::clock::Clock;
 use crate::key::{self, Id};
@@ -11,11 +9,11 @@ use crate::kv::Kv;
 use crate::manifest::{Manifest, Place, codec};
 use crate::segment::Segment;
 
-/// The chunks and pages of a segment that a manifest lists.
+/// The chunks and pages of a segment that a manifest lists, in ascending order.
 #[derive(Default)]
 struct Listed {
-    chunks: BTreeSet<u32>,
-    pages: BTreeSet<u32>,
+    chunks: Vec<u32>,
+    pages: Vec<u32>,
 }
 
 impl<K: Kv, C: Clock> Sweep<'_, K, C> {
@@ -33,15 +31,16 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         }
         // One that cannot be walked is left as it is.
         let Some(listed) = self.listed(id, manifest).await? else { return Ok(()) };
-        let unlisted = |end: u32, listed: &BTreeSet<u32>| -> Vec<u32> {
-            (0..end.min(key::NUMBER_END)).filter(|number| !listed.contains(number)).collect()
+        let unlisted = |end: u32, listed: &[u32]| -> Vec<u32> {
+            let numbers = 0..end.min(key::NUMBER_END);
+            numbers.filter(|number| listed.binary_search(number).is_err()).collect()
         };
         let chunks = unlisted(record.chunks_end, &listed.chunks);
         let pages = unlisted(record.pages_end, &listed.pages);
         let keys = chunks.into_iter().map(|number| key::chunk(id, number));
         let keys = keys.chain(pages.into_iter().map(|number| key::page(id, number)));
         self.delete_all(keys, trimmed).await?;
-        let end = |listed: &BTreeSet<u32>| listed.last().map_or(0, |last| last + 1);
+        let end = |listed: &[u32]| listed.last().map_or(0, |last| last + 1);
         let trimmed = Segment {
             // As that of a put, which needs no trimming.
             upload: None,
@@ -62,12 +61,12 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
             for node in nodes {
                 match node.place {
                     Place::Chunk { segment, number } if segment == id => {
-                        listed.chunks.insert(number);
+                        listed.chunks.push(number);
                     }
                     Place::Chunk { .. } => {}
                     Place::Page { segment, number, .. } => {
                         if segment == id {
-                            listed.pages.insert(number);
+                            listed.pages.push(number);
                         }
                         if self.spend(1).is_err() {
                             // A call with so few operations would never come further.
@@ -85,6 +84,9 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                 offset += node.length;
             }
         }
+        // Pages are walked from the last one on.
+        listed.chunks.sort_unstable();
+        listed.pages.sort_unstable();
         Ok(Some(listed))
     }
 }
