@@ -135,15 +135,15 @@ pub fn all() -> Result<Vec<File>, String> {
     let web = OF_WORKERS.map(|(name, functions)| {
         (name.into(), functions.iter().map(ToString::to_string).collect())
     });
-    let (mut web, mut all) = (Interfaces::from(web), store.clone());
+    let (mut web, mut whole) = (Interfaces::from(web), store.clone());
     web.extend(store.into_iter().filter(|(name, _)| name == METRICS));
-    all.extend(web.clone());
+    whole.extend(web.clone());
     let what =
         "Serves objects of any size by HTTP rules from Workers KV or another key-value store";
     files.push(checked("workers-web".into(), what, WORKERS_WEB, WORKER_GIVES, &web)?);
     let what =
         "Stores objects of any size in Workers KV or another key-value store, with HTTP rules";
-    files.push(checked("workers".into(), what, WORKERS, WORKER_GIVES, &all)?);
+    files.push(checked("workers".into(), what, WORKERS, WORKER_GIVES, &whole)?);
     for host in HOSTS {
         let kv = Surface::of(chunk_store_host::COMPONENT)?.import(KV)?;
         let what = format!("The key-value interface of chunk-store, for hosts with {}", host.over);

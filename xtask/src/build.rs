@@ -6,7 +6,7 @@ use crate::step::{Step, target};
 
 /// Builds them. `store.wasm` and `gateway.wasm` are the ones that are compiled into the
 /// program, but that they say what they are; the others are for hosts that have an adapter. Each
-/// is checked. The Worker and its library are in `adapters/cloudflare/dist`.
+/// is checked. The Worker is in `adapters/cloudflare/dist`, its library in `lib` beside that.
 pub fn run() -> Result {
     prepare::run()?;
     // At once: by itself each has other features, and wasmtime would be compiled for both.

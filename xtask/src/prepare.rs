@@ -1,5 +1,5 @@
-//! What a machine must have: the wasm target, rustfmt, clippy; the servers that tests
-//! start.
+//! What a machine must have: the wasm target, the standard library's source, rustfmt, clippy;
+//! the servers that tests start.
 
 use std::path::Path;
 use std::process::Command;
@@ -93,6 +93,9 @@ fn toolchain() -> Result {
             missing.push(["component", "add", component]);
         }
     }
+    if !has_source() {
+        missing.push(["component", "add", "rust-src"]);
+    }
     for arguments in missing {
         Step::new("toolchain", "rustup").args(arguments).run().map_err(|error| {
             format!("the compiler lacks {}, and rustup cannot get it: install it, then run this again ({error})", arguments[2])
@@ -107,6 +110,15 @@ fn has_target() -> bool {
     rustc.output().is_ok_and(|output| {
         output.status.success()
             && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
+    })
+}
+
+/// What the Worker's component is built with.
+fn has_source() -> bool {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output();
+    sysroot.is_ok_and(|output| {
+        let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        Path::new(&sysroot).join("lib/rustlib/src/rust/library/Cargo.lock").is_file()
     })
 }
 

@@ -15,7 +15,7 @@ pub fn run() -> Result {
     Ok(())
 }
 
-fn steps() -> [Step; 10] {
+fn steps() -> [Step; 11] {
     // Where host/build.rs compiles the component: what it needs is checked once.
     let component = target().join("component");
     let component = component.as_os_str();
@@ -37,6 +37,10 @@ fn steps() -> [Step; 10] {
         // By itself: with the adapters it would share its features.
         Step::cargo("lints of the Worker", "clippy --release --package chunk-store-cloudflare")
             .args(["--lib", "--target", TARGET])
+            .args([OsStr::new("--target-dir"), component])
+            .args(["--", "-D", "warnings"]),
+        Step::cargo("lints of its library", "clippy --release --package chunk-store-cloudflare")
+            .args(["--features", "store", "--lib", "--target", TARGET])
             .args([OsStr::new("--target-dir"), component])
             .args(["--", "-D", "warnings"]),
         // Without libFuzzer itself, which needs a C++ compiler and is linked by

@@ -5,7 +5,7 @@
 //     node build/build.mjs path/to/workers-web.wasm path/to/workers.wasm
 
 import { execFile, execFileSync } from "node:child_process";
-import { copyFile, readFile, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -20,16 +20,22 @@ import { generate } from "./generate.mjs";
  */
 const GZIP_BYTES_MAX = 490_000;
 
+/** What makes the module smallest when it is compressed: `-Oz` saves bytes that repeat, and those that are left do not. */
+const OPTIMIZATION = ["-O1", "--shrink-level=1"];
+
 /** What rustc compiles for. Modules do not say it any more once their names are gone. */
 const FEATURES = ["bulk-memory", "multivalue", "nontrapping-float-to-int", "reference-types", "simd"];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const worker = join(root, "dist");
+/** What Cloudflare serves from files, before it asks the Worker: the page `/_/ui`. */
+const assets = join(root, "assets");
 
 async function main(web, store) {
   const [ofWeb, ofStore] = await Promise.all([prepare(web, "web"), prepare(store, "store")]);
   execFileSync(join(root, "node_modules/.bin/tsc"), ["--noEmit"], { cwd: root, stdio: "inherit" });
   await bundle("src/index.ts", worker, [ofWeb]);
+  await lay(fileURLToPath(new URL("../../http/src/ui/", import.meta.url)));
   await bundle("src/lib.ts", join(root, "lib"), [ofStore]);
   await bundle("test/worker.ts", join(root, "test/dist"), [ofWeb, ofStore]);
   await weigh();
@@ -42,7 +48,7 @@ async function prepare(component, name) {
   const module = join(directory, `${name}.core.wasm`);
   const optimizer = join(root, "node_modules/binaryen/bin/wasm-opt");
   const flags = FEATURES.map((feature) => `--enable-${feature}`);
-  await promisify(execFile)(process.execPath, [optimizer, "-Oz", ...flags, module, "--output", module]);
+  await promisify(execFile)(process.execPath, [optimizer, ...OPTIMIZATION, ...flags, module, "--output", module]);
   return directory;
 }
 
@@ -73,6 +79,21 @@ async function bundle(entryPoint, outdir, generated) {
       if (name.endsWith(".wasm")) await copyFile(join(directory, name), join(outdir, name));
     }
   }
+}
+
+/** Lays the page out where its paths are, with the headers that the rules give it (`adapters/http/src/ui.rs`). */
+async function lay(page) {
+  await rm(assets, { recursive: true, force: true });
+  const directory = join(assets, "_/ui");
+  await mkdir(directory, { recursive: true });
+  for (const name of await readdir(page)) {
+    if (name.endsWith(".txt")) continue;
+    await copyFile(join(page, name), name === "index.html" ? `${directory}.html` : join(directory, name));
+  }
+  const headers = (await readFile(join(page, "headers.txt"), "utf8")).trim().split("\n");
+  // What Cloudflare would send itself goes.
+  const lines = headers.flatMap((header) => [`  ! ${header.split(":", 1)}`, `  ${header}`]);
+  await writeFile(join(assets, "_headers"), ["/_/ui*", ...lines, ""].join("\n"));
 }
 
 /** Prints what a deployed Worker weighs, and fails if that is too much. */

@@ -22,7 +22,9 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::route::Target;
 use crate::settings::Settings;
-use crate::{ui, uploads};
+#[cfg(feature = "ui")]
+use crate::ui;
+use crate::{lead, uploads};
 
 /// A store with HTTP in front. Cheap to clone; clones are the same gateway.
 #[derive(Debug)]
@@ -159,8 +161,12 @@ impl<K: Kv + 'static, C: Clock + 'static> Gateway<K, C> {
             (Target::Head(_), _) => self.describe_object(call).await,
             (Target::Manifest(_), _) => self.list_chunks(call).await,
             (Target::Sign(_), _) => self.sign(call),
+            #[cfg(feature = "ui")]
             (Target::Ui(_), _) => ui::serve(call),
-            (Target::Root, _) => ui::lead(call),
+            // The platform has it, or nobody.
+            #[cfg(not(feature = "ui"))]
+            (Target::Ui(_), _) => Err(Problem::no_such_resource()),
+            (Target::Root, _) => lead::lead(call),
             (Target::Sweep, _) => self.sweep(call).await,
             (Target::Metrics, _) => self.metrics(call),
             (Target::Health, _) => self.health(call).await,

@@ -26,6 +26,7 @@ mod follow;
 mod gateway;
 mod get;
 mod health;
+mod lead;
 pub mod limits;
 mod links;
 mod list;
@@ -42,6 +43,7 @@ mod route;
 mod settings;
 mod sign;
 mod sweep;
+#[cfg(feature = "ui")]
 mod ui;
 mod uploads;
 

@@ -1,20 +1,18 @@
 //! `/_/ui`: a web page to browse, upload, play and look into objects.
 //!
 //! The page holds no data, so it is served to anyone; what it shows it asks for with the
-//! token that its user gives it. It is compiled in: nothing is fetched from elsewhere,
-//! which its `Content-Security-Policy` makes sure of. Stored objects have the same origin;
+//! token that its user gives it. It is compiled in, unless the platform serves it by itself:
+//! nothing is fetched from elsewhere, which its `Content-Security-Policy` makes sure of. Stored objects have the same origin;
 //! see [`SANDBOX`](crate::representation::SANDBOX) for why they cannot act in it.
 
 use bytes::Bytes;
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
-use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
 
 use crate::body::Body;
 use crate::gateway::Call;
+use crate::lead::moved;
 use crate::problem::Problem;
 use crate::route::Target;
 
@@ -52,13 +50,12 @@ static ASSETS: [Asset; 13] = assets! {
     "uploads.js": "text/javascript; charset=utf-8",
 };
 
-/// What the page may do: run and show its own files, ask its own server, play objects.
-/// Text never becomes markup (`require-trusted-types-for`), and no other page may frame it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    media-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
-
-const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+/// What the page is sent with: on each line a name and a value.
+///
+/// It may run and show its own files, ask its own server, play objects. Text never becomes markup
+/// (`require-trusted-types-for`), and no other page may frame it. It is asked for before each use,
+/// so that a new version of the server shows at once.
+const HEADERS: &str = include_str!("ui/headers.txt");
 
 /// Answers with a file of the page, or 304.
 pub(crate) fn serve(call: Call<'_>) -> Result<Response<Body>, Problem> {
@@ -85,31 +82,9 @@ pub(crate) fn serve(call: Call<'_>) -> Result<Response<Body>, Problem> {
     }
     let headers = response.headers_mut();
     headers.typed_insert(etag);
-    for (name, value) in [
-        (CONTENT_TYPE, asset.media_type),
-        // Asked for before each use, so that a new version of the server shows at once.
-        (CACHE_CONTROL, "no-cache"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
-        (OPENER_POLICY, "same-origin"),
-    ] {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
+    for (name, value) in HEADERS.lines().filter_map(|line| line.split_once(": ")) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     Ok(response)
-}
-
-/// Leads from `/` to the page. Not for good: a server in front may have a start page of its
-/// own one day, and browsers remember what is permanent.
-pub(crate) fn lead(call: Call<'_>) -> Result<Response<Body>, Problem> {
-    call.query.finish()?;
-    Ok(moved(StatusCode::TEMPORARY_REDIRECT, "_/ui"))
-}
-
-/// A redirect to a relative place: a proxy may stand in front.
-fn moved(status: StatusCode, to: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static(to));
-    response
 }
