@@ -335,7 +335,7 @@ fn bash_completes_options_of_commands() {
 
 #[test]
 fn a_server_is_set_by_the_environment_too() {
-    let place = Place::new();
+    let place = Place::with_store();
     let mut command = place.command(&["serve", "--listen", "127.0.0.1:0", "--sweep-every", "1h"]);
     command.env("CHUNK_STORE_HTTP_READ_ONLY", "true");
     Ran::of(&mut command).fails(2, &["takes no writes", "CHUNK_STORE_HTTP_READ_ONLY"]);

@@ -18,7 +18,7 @@ import { generate } from "./generate.mjs";
  * What the Worker may weigh, compressed, in bytes. Cloudflare's own bound is 3 MB, or 10 MB on
  * a paid plan. To be lowered whenever it can be.
  */
-const GZIP_BYTES_MAX = 310_000;
+const GZIP_BYTES_MAX = 333_000;
 
 /** What makes the module smallest when it is compressed: `-Oz` saves bytes that repeat, and those that are left do not. */
 const OPTIMIZATION = ["-O1", "--shrink-level=1"];
