@@ -1,8 +1,8 @@
 //! The rules of `wit/kv.wit`, each on every backend.
 //!
 //! A rule is one function, a backend one constructor of a [`subject::Subject`];
-//! both are listed below, once, and every pair of them is a test of its own. Where
-//! backends differ, a rule asks `limits` and asserts what they promise instead.
+//! both are listed below, once, and every pair of them is a test of its own, but that
+//! those which only wait, a minute each on Workers, wait at once. Where backends differ, a rule asks `limits` and asserts what they promise instead.
 //! What holds of one backend only is in a file of its own.
 
 mod file;
@@ -14,11 +14,22 @@ mod subject;
 mod wasi_keyvalue;
 
 macro_rules! suite {
-    (backends: [$($backend:ident),* $(,)?], rules: $rules:tt $(,)?) => {
-        $(suite!(@backend $backend $rules);)*
+    (backends: [$($backend:ident),* $(,)?], rules: $rules:tt, waiting: $waiting:tt $(,)?) => {
+        $(suite!(@backend $backend $rules $waiting);)*
     };
-    (@backend $backend:ident { $($group:ident: [$($rule:ident),* $(,)?]),* $(,)? }) => {
+    (
+        @backend $backend:ident
+        { $($group:ident: [$($rule:ident),* $(,)?]),* $(,)? }
+        { $($waiting:ident: [$($slow:ident),* $(,)?]),* $(,)? }
+    ) => {
         mod $backend {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $waiting() {
+                tokio::join!($(async {
+                    let subject = crate::subject::$backend().await;
+                    crate::rules::$waiting::$slow(&subject).await;
+                }),*);
+            })*
             $(mod $group {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $rule() {
@@ -95,17 +106,19 @@ mod on {
                 a_page_has_1_to_1000_keys,
                 a_summary_is_listed_with_its_key,
             ],
-            expiry: [
-                a_value_ends_after_its_time_to_live,
-                a_short_time_to_live_is_rounded_up,
-                a_set_without_ends_the_time_to_live,
-                an_expired_value_is_absent,
-            ],
             limits: [
                 limits_are_usable_and_constant,
                 a_key_over_the_limit_is_rejected,
                 a_value_over_the_limit_is_rejected,
                 a_summary_over_the_limit_is_rejected,
+            ],
+        },
+        waiting: {
+            expiry: [
+                a_value_ends_after_its_time_to_live,
+                a_short_time_to_live_is_rounded_up,
+                a_set_without_ends_the_time_to_live,
+                an_expired_value_is_absent,
             ],
         },
     }
