@@ -18,7 +18,7 @@ pub fn run(arguments: &[OsString]) -> Result {
         }
     }
     prepare::run_for_benchmarks()?;
-    // With the features of the tests, so that wasmtime need not be built again.
+    // With the features of the whole workspace, as soaks have them: wasmtime is built once for both.
     Step::cargo("bench", "build --release --workspace --bin bench --bin chunk-store").run()?;
     Step::new("bench", target().join("release/bench")).args(arguments).run()
 }

@@ -1,8 +1,8 @@
 //! The project's tasks, each one command: `cargo xtask test`, and so on.
 //!
 //! CI runs what a developer runs (`.ci/run`), so what has to be done to check or build
-//! the project is here and nowhere else. Only the release profile is built: one build
-//! of wasmtime is enough.
+//! the project is here and nowhere else. Only the release profile is built; what is
+//! there to be tested without what makes programs faster and their build longer.
 
 mod bench;
 mod build;

@@ -1,7 +1,7 @@
 //! What a machine must have: the wasm target, the standard library's source, rustfmt, clippy;
 //! the servers that tests start.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Result;
@@ -105,21 +105,21 @@ fn toolchain() -> Result {
 }
 
 fn has_target() -> bool {
-    let mut rustc = Command::new("rustc");
-    rustc.args(["--print", "target-libdir", "--target", TARGET]).current_dir(root());
-    rustc.output().is_ok_and(|output| {
-        output.status.success()
-            && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
-    })
+    printed(&["target-libdir", "--target", TARGET]).is_some_and(|path| path.is_dir())
 }
 
 /// What the Worker's component is built with.
 fn has_source() -> bool {
-    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output();
-    sysroot.is_ok_and(|output| {
-        let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_string();
-        Path::new(&sysroot).join("lib/rustlib/src/rust/library/Cargo.lock").is_file()
-    })
+    printed(&["sysroot"])
+        .is_some_and(|path| path.join("lib/rustlib/src/rust/library/Cargo.lock").is_file())
+}
+
+/// A path that the compiler prints.
+fn printed(what: &[&str]) -> Option<PathBuf> {
+    let output =
+        Command::new("rustc").arg("--print").args(what).current_dir(root()).output().ok()?;
+    let path = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    output.status.success().then(|| path.into())
 }
 
 fn succeeds(program: &str, arguments: &[&str]) -> bool {

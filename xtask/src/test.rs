@@ -56,10 +56,15 @@ fn steps() -> [Step; 11] {
             .env("RUSTDOCFLAGS", Some("-D warnings")),
         // The features of the tests, so that they need not be built again; this leaves
         // the program where the tests of the command line look for it.
-        of_all("build", "build --release --workspace --all-targets"),
-        of_all("tests", "test --release --workspace"),
+        of_all("build", "build --release --workspace --all-targets").args(QUICK_TESTS),
+        of_all("tests", "test --release --workspace").args(QUICK_TESTS),
     ]
 }
+
+/// The suites are compiled far longer than they run: each instantiates much of wasmtime and tokio.
+/// Not in the manifest: benchmarks and soaks are linked with that package, too.
+const QUICK_TESTS: [&str; 2] =
+    ["--config", "profile.release.package.chunk-store-tests.opt-level=1"];
 
 /// Of everything, which takes long to compile: a third less without link-time optimization within
 /// each crate. Programs for use have it, for it makes small operations up to a third quicker.

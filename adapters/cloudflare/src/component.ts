@@ -22,6 +22,9 @@ export interface Guest {
   memoryBytes(): number;
 }
 
+/** Settings of an instance that nobody asks but this code: it may do all. */
+export const ALONE = { CHUNK_STORE_HTTP_OPEN: "true" };
+
 /** An instance over this `kv`, with these variables in its environment. */
 export async function start<Root>(
   { instantiate, modules }: Made<Root>,

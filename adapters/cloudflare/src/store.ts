@@ -1,7 +1,7 @@
 // The store, for a Worker that is there already: typed calls over a namespace of KV.
 
 import { type Ended, incoming, outgoing } from "./body.js";
-import { start } from "./component.js";
+import { ALONE, start } from "./component.js";
 import { STORE, type Whole } from "./component-store.js";
 import { type OnEvent, type Watching, toldBy } from "./events.js";
 import type * as Objects from "../gen/store/interfaces/streaming-chunk-store-objects.js";
@@ -181,8 +181,8 @@ export class Store {
 
   /** What the stores of this isolate have done that somebody watches, in the text format of Prometheus: `docs/metrics.md`. */
   async metrics(): Promise<string> {
-    // One that does nothing else: nobody but this code asks it.
-    const component = await start(STORE, this.#kv.guest(), { CHUNK_STORE_HTTP_OPEN: "true" });
+    // One that does nothing else.
+    const component = await start(STORE, this.#kv.guest(), ALONE);
     tellTally(component);
     const told = await answer(component, new Request("http://store"), "/_/metrics", (why) => console.error(why));
     return await told.text();

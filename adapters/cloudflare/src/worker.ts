@@ -1,7 +1,7 @@
 // The Worker: requests, and the sweep that Cron starts.
 
 import { message } from "./body.js";
-import { type Guest, start } from "./component.js";
+import { ALONE, type Guest, start } from "./component.js";
 import { WEB } from "./component-web.js";
 import { type Logged, type OnEvent, logTo, pointsTo, toAll } from "./events.js";
 import type { NamespaceKv } from "./kv.js";
@@ -62,9 +62,6 @@ export function worker(
     },
   };
 }
-
-/** Settings of an instance that nobody asks but this code: it may do all. */
-const ALONE = { CHUNK_STORE_HTTP_OPEN: "true" };
 
 /** Where the metrics are; who may see them, and how they look, is the component's to say. */
 const METRICS = /^\/_\/metrics(?:\?|$)/;

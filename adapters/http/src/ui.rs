@@ -1,9 +1,10 @@
 //! `/_/ui`: a web page to browse, upload, play and look into objects.
 //!
 //! The page holds no data, so it is served to anyone; what it shows it asks for with the
-//! token that its user gives it. It is compiled in, unless the platform serves it by itself:
-//! nothing is fetched from elsewhere, which its `Content-Security-Policy` makes sure of. Stored objects have the same origin;
-//! see [`SANDBOX`](crate::representation::SANDBOX) for why they cannot act in it.
+//! token that its user gives it. It is compiled in, unless the platform serves it by itself.
+//! Nothing is fetched from elsewhere, which its `Content-Security-Policy` makes sure of. Stored
+//! objects have the same origin; see [`SANDBOX`](crate::representation::SANDBOX) for why they
+//! cannot act in it.
 
 use bytes::Bytes;
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
