@@ -17,7 +17,9 @@ use super::Store;
 use crate::attempt::Failure;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::key::{self, Id, MANIFEST_PREFIX, SEGMENT_PREFIX, UPLOAD_PREFIX};
+use crate::key::{
+    self, CHUNK_PREFIX, Id, MANIFEST_PREFIX, PAGE_PREFIX, SEGMENT_PREFIX, UPLOAD_PREFIX,
+};
 use crate::kv::{Condition, Kv, KvLimits, ListedKey, Outcome, SetOptions};
 use crate::limits::{CLOCK_MARGIN_SECONDS, LIST_LIMIT_MAX};
 use crate::manifest::Manifest;
@@ -88,6 +90,30 @@ enum Phase {
     Uploads,
     Objects,
     Segments,
+    Chunks,
+    Pages,
+}
+
+impl Phase {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Uploads => UPLOAD_PREFIX,
+            Self::Objects => MANIFEST_PREFIX,
+            Self::Segments => SEGMENT_PREFIX,
+            Self::Chunks => CHUNK_PREFIX,
+            Self::Pages => PAGE_PREFIX,
+        }
+    }
+
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Uploads => Some(Self::Objects),
+            Self::Objects => Some(Self::Segments),
+            Self::Segments => Some(Self::Chunks),
+            Self::Chunks => Some(Self::Pages),
+            Self::Pages => None,
+        }
+    }
 }
 
 /// Where a sweep goes on.
@@ -149,35 +175,36 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
 
     async fn walk(&mut self, cursor: &mut Cursor) -> Result<(), Halt> {
         loop {
-            let prefix = match cursor.phase {
-                Phase::Uploads => UPLOAD_PREFIX,
-                Phase::Objects => MANIFEST_PREFIX,
-                Phase::Segments => SEGMENT_PREFIX,
-            };
-            // Without conditional writes expired manifests cannot be deleted safely. Where
-            // they expire by themselves, listing them is all: some kv remove what has
-            // expired only when they come across it. It is left out where it would cost.
-            let objects = match self.limits.ttl_seconds_min {
-                None => self.limits.conditional_write,
-                Some(_) => self.limits.operations_max.is_none(),
-            };
-            if cursor.phase != Phase::Objects || objects {
-                self.walk_keys(prefix, cursor).await?;
+            if self.is_due(cursor.phase) {
+                self.walk_keys(cursor).await?;
             }
-            let phase = match cursor.phase {
-                Phase::Uploads => Phase::Objects,
-                Phase::Objects => Phase::Segments,
-                Phase::Segments => return Ok(()),
-            };
+            let Some(phase) = cursor.phase.next() else { return Ok(()) };
             *cursor = Cursor { phase, ..Cursor::default() };
         }
     }
 
-    async fn walk_keys(&mut self, prefix: &str, cursor: &mut Cursor) -> Result<(), Halt> {
+    /// Whether a phase can give anything back.
+    ///
+    /// Values that expire by themselves need no more than a listing: some kv remove what has
+    /// expired only when they come across it, and a chunk may outlive the record that would
+    /// lead to it. It is left out where it would cost, or where nothing is to change.
+    fn is_due(&self, phase: Phase) -> bool {
+        let expire = self.limits.ttl_seconds_min.is_some();
+        let listing = expire && self.limits.operations_max.is_none() && !self.dry_run;
+        match phase {
+            Phase::Uploads | Phase::Segments => true,
+            // Without conditional writes expired manifests cannot be deleted safely.
+            Phase::Objects if !expire => self.limits.conditional_write,
+            Phase::Objects | Phase::Chunks | Phase::Pages => listing,
+        }
+    }
+
+    async fn walk_keys(&mut self, cursor: &mut Cursor) -> Result<(), Halt> {
         loop {
             self.spend(1)?;
             let page = cursor.page.as_deref();
-            let page = self.store.kv().list_keys(prefix, page, LIST_LIMIT_MAX).await?;
+            let page =
+                self.store.kv().list_keys(cursor.phase.prefix(), page, LIST_LIMIT_MAX).await?;
             for listed in page.keys {
                 if cursor.after.as_ref().is_some_and(|after| listed.key <= *after) {
                     continue;
@@ -195,6 +222,7 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                         // Not before: one that is cut off is examined again.
                         self.report.segments_examined += 1;
                     }
+                    Phase::Chunks | Phase::Pages => {}
                 }
                 cursor.after = Some(listed.key);
             }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chunk_store::kv::{Condition, Outcome, SetOptions};
+use chunk_store::limits::CLOCK_MARGIN_SECONDS;
 use chunk_store_host::kv::{self, Backend};
+use chunk_store_tests::expire;
 
 use crate::rules::conditions::count_up;
 use crate::subject::awkward_keys;
@@ -170,14 +172,22 @@ async fn a_read_removes_nothing() {
 }
 
 #[tokio::test]
-async fn a_listing_removes_what_has_expired() {
+async fn a_listing_removes_what_has_expired_by_every_clock() {
     let directory = tempfile::tempdir().unwrap();
     let backend = open(directory.path()).await;
-    for (key, ttl_seconds) in [("a/b", Some(1)), ("a/c", None), ("d", Some(1)), ("e", Some(1000))] {
-        let options = SetOptions { ttl_seconds, ..SetOptions::default() };
-        backend.set(key, "value".into(), options).await.unwrap();
+    let path = |path| directory.path().join("data").join(path);
+    let margin = Duration::from_secs(CLOCK_MARGIN_SECONDS);
+    put(&backend, "a/c", "value").await;
+    let options = SetOptions { ttl_seconds: Some(1000), ..SetOptions::default() };
+    backend.set("e", "value".into(), options).await.unwrap();
+    for (key, file, since) in [
+        ("a/b", "a+/b", margin),
+        ("a/d", "a+/d", margin - Duration::from_secs(60)),
+        ("d", "d", margin),
+    ] {
+        put(&backend, key, "value").await;
+        expire(&path(file), since);
     }
-    tokio::time::sleep(Duration::from_millis(1200)).await;
     let (mut listed, mut cursor) = (Vec::new(), None);
     loop {
         let page = backend.list_keys("", cursor.as_deref(), 2).await.unwrap();
@@ -188,8 +198,8 @@ async fn a_listing_removes_what_has_expired() {
         }
     }
     assert_eq!(listed, ["a/c", "e"]);
-    for (path, is_there) in [("a+/b", false), ("a+/c", true), ("d", false), ("e", true)] {
-        assert_eq!(directory.path().join("data").join(path).exists(), is_there, "{path}");
+    for (file, is_there) in [("a+/b", false), ("a+/c", true), ("a+/d", true), ("d", false)] {
+        assert_eq!(path(file).exists(), is_there, "{file}");
     }
 }
 

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use xattr::FileExt as _;
 
@@ -78,9 +78,9 @@ impl Attribute {
         file.set_xattr(NAME, format!("1 {} {expires}", self.version).as_bytes())
     }
 
-    /// Whether the value has ended by now.
-    pub(super) fn has_expired(&self) -> bool {
-        self.expires_ms.is_some_and(|ms| ms <= now_ms())
+    /// For how long the value has been over; `None` if it is not.
+    pub(super) fn expired_since(&self) -> Option<Duration> {
+        now_ms().checked_sub(self.expires_ms?).map(Duration::from_millis)
     }
 
     fn parse(text: &[u8]) -> Option<Self> {

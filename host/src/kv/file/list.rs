@@ -1,7 +1,7 @@
 //! Listing: reads the directories that a [`Walk`] asks for.
 //!
-//! What has expired is left out, and removed: nobody sets or deletes its key again, so that
-//! its space would never be given back. A sweep lists every key for that.
+//! What has expired is left out and, some minutes later, removed: nobody sets or deletes its
+//! key again, so that its space would never be given back. A sweep lists every key for that.
 
 use std::fs;
 use std::io::{Error, ErrorKind};

@@ -77,7 +77,7 @@ impl Store {
             true => Attribute::read(&file)?,
             false => None,
         };
-        if attribute.as_ref().is_some_and(Attribute::has_expired) {
+        if attribute.as_ref().and_then(Attribute::expired_since).is_some() {
             return Ok(None);
         }
         Ok(Some(Value {

@@ -7,13 +7,18 @@
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chunk_store::kv::{Condition, KvError, Outcome, SetOptions};
+use chunk_store::limits::CLOCK_MARGIN_SECONDS;
 
 use super::attribute::{self, Attribute};
 use super::durability::sync_directory;
 use super::errors::kv_error;
 use super::{Store, TTL_SECONDS_MIN};
+
+/// For so long a listing keeps what has expired, as other machines may share the directory.
+const CLOCK_MARGIN: Duration = Duration::from_secs(CLOCK_MARGIN_SECONDS);
 
 /// How often a set makes its directories again after a delete removed them.
 const RENAMES_MAX: usize = 1000;
@@ -78,16 +83,19 @@ impl Store {
             .map_err(|error| kv_error(&error, "delete a value", &self.data))
     }
 
-    /// Whether a key's value has expired; one that has is removed, if that can be.
+    /// Whether a key's value has expired; one that has for everybody, whatever their clocks
+    /// say, is removed, if that can be.
     pub(super) fn drop_expired(&self, key: &str) -> bool {
         let path = self.value_path(key);
-        let has_expired = || Ok(Attribute::at(&path)?.as_ref().is_some_and(Attribute::has_expired));
+        let expired_since = || -> Result<Option<Duration>, Error> {
+            Ok(Attribute::at(&path)?.as_ref().and_then(Attribute::expired_since))
+        };
         // Whoever reads the value is told what is wrong with it.
-        if !has_expired().unwrap_or(false) {
-            return false;
-        }
+        let Ok(Some(since)) = expired_since() else { return false };
+        let is_over = || Ok(expired_since()? >= Some(CLOCK_MARGIN));
         // A set may have been quicker. In a directory that nobody may write it stays.
-        !matches!(self.remove(key, &path, false, has_expired), Ok(Outcome::Stale))
+        since < CLOCK_MARGIN
+            || !matches!(self.remove(key, &path, false, is_over), Ok(Outcome::Stale))
     }
 
     /// Removes a value if that holds of it under the lock of its key.
@@ -174,6 +182,7 @@ impl Temporary {
     /// Gives the file its name, making directories as needed.
     fn rename(mut self, path: &Path) -> Result<File, Error> {
         let parent = path.parent().expect("a value lies in a directory");
+        let mut made = Ok(());
         for _ in 0..RENAMES_MAX {
             match fs::rename(&self.path.path, path) {
                 Ok(()) => {
@@ -184,12 +193,17 @@ impl Temporary {
                 Err(error) if !self.path.path.exists() => return Err(error),
                 Err(_) => {}
             }
-            match fs::create_dir_all(parent) {
-                // A delete of the last value in there was quicker.
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
+            made = fs::create_dir_all(parent);
+            match &made {
+                Ok(()) => {}
+                // A delete of the last value in there was quicker: it was gone before a
+                // directory was made below it, or between "it is there" and a look at it.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => {}
+                Err(_) => break,
             }
         }
+        made?;
         Err(Error::other("its directories were removed again and again"))
     }
 }
