@@ -32,8 +32,8 @@ const TOLERANCE: f64 = 0.01;
 /// What is recorded: instructions for each MiB of a large object, and for a small one.
 const PUT_MIB: f64 = 12_404_000.0;
 const GET_MIB: f64 = 13_451_000.0;
-const PUT_SMALL: f64 = 207_800.0;
-const GET_SMALL: f64 = 153_900.0;
+const PUT_SMALL: f64 = 166_800.0;
+const GET_SMALL: f64 = 125_500.0;
 
 /// An instance whose instructions are counted.
 struct Counted<'a> {
