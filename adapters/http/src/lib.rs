@@ -52,7 +52,7 @@ pub use gateway::{Gateway, has_no_body};
 pub use links::sign;
 pub use problem::{Failure, refusal};
 pub use route::path_of;
-pub use settings::{Origins, SETTING_PREFIX, Settings, Token};
+pub use settings::{Origins, SETTING_PREFIX, Settings, Token, parse_flag};
 
 #[cfg(test)]
 mod tests;

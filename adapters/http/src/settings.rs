@@ -124,9 +124,9 @@ impl Settings {
     fn set(&mut self, setting: &str, value: &str) -> Result<(), String> {
         match setting {
             "TOKEN" => self.token = Some(Token::new(value)?),
-            "PUBLIC_READ" => self.public_read = flag(value)?,
-            "READ_ONLY" => self.read_only = flag(value)?,
-            "OPEN" => self.open = flag(value)?,
+            "PUBLIC_READ" => self.public_read = parse_flag(value)?,
+            "READ_ONLY" => self.read_only = parse_flag(value)?,
+            "OPEN" => self.open = parse_flag(value)?,
             "CORS" => self.origins = origins(value)?,
             _ => {
                 return Err("there is no such setting; there are TOKEN, PUBLIC_READ, READ_ONLY, \
@@ -138,8 +138,9 @@ impl Settings {
     }
 }
 
-fn flag(value: &str) -> Result<bool, String> {
-    match value {
+/// Reads the value of a setting that is on or off: `true` or `1`; `false`, `0` or nothing.
+pub fn parse_flag(value: &str) -> Result<bool, String> {
+    match value.trim() {
         "true" | "1" => Ok(true),
         "false" | "0" | "" => Ok(false),
         _ => Err(format!("{value:?} is not understood; write true or false")),

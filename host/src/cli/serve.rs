@@ -8,8 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chunk_store_host::kv::Backend;
 use chunk_store_host::serve::{BindError, Options, Server, limits};
-use chunk_store_http::{Token, sign};
-use clap::builder::BoolishValueParser;
+use chunk_store_http::{Token, parse_flag, sign};
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
@@ -66,10 +65,10 @@ pub struct Serve {
     #[command(flatten)]
     token: TokenArgs,
     /// Objects can be read without the token
-    #[arg(long, env = "CHUNK_STORE_HTTP_PUBLIC_READ", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "CHUNK_STORE_HTTP_PUBLIC_READ", value_parser = parse_flag)]
     public_read: bool,
     /// Take no writes
-    #[arg(long, env = "CHUNK_STORE_HTTP_READ_ONLY", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "CHUNK_STORE_HTTP_READ_ONLY", value_parser = parse_flag)]
     read_only: bool,
     /// Pages of this origin may read answers, like https://example.org, or * for all; may
     /// be repeated
