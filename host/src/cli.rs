@@ -46,7 +46,7 @@ const SHUT_DOWN: Duration = Duration::from_secs(2);
 
 /// A large object is read by one instance for each processor, and no more than this: what
 /// memory and disks give is digested by then.
-const READERS_MAX: usize = 4;
+const INSTANCES_MAX: usize = 4;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -178,7 +178,7 @@ async fn open(
 ) -> Result<ChunkStore, Failure> {
     let backend = open_backend(url, namespace, creates, output).await?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let config = Config { readers_max: processors.min(READERS_MAX), ..Config::default() };
+    let config = Config { instances_max: processors.min(INSTANCES_MAX), ..Config::default() };
     ChunkStore::with_config(backend, &config).map_err(Failure::from)
 }
 

@@ -73,6 +73,12 @@ impl<G: Guest> Instance<G> {
         while gone.changed().await.is_ok() {}
     }
 
+    /// How many handles there are: whoever has something to do in it holds one, and so does
+    /// whoever reads from it.
+    pub fn handles(&self) -> usize {
+        self.jobs.strong_count()
+    }
+
     /// Whether it takes no more jobs.
     pub fn has_ended(&self) -> bool {
         self.jobs.is_closed()

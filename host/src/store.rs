@@ -33,15 +33,15 @@ pub struct Config {
     /// 128 MiB; with the default limits of a backend it uses under 32 MiB, or 48 with many
     /// operations at once.
     pub guest_memory_bytes_max: usize,
-    /// How many instances read one large object at once: each digests on a thread of its
-    /// own, in memory of its own, and is started when the first such object is read.
-    /// Everything else is done by the first. Default 1.
-    pub readers_max: usize,
+    /// How many instances share the work, each on a thread of its own, in memory of its own:
+    /// an operation goes to the one with the least to do, a large get to all of them. One is
+    /// started when all others are busy. Default 1.
+    pub instances_max: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { guest_memory_bytes_max: 128 << 20, readers_max: 1 }
+        Self { guest_memory_bytes_max: 128 << 20, instances_max: 1 }
     }
 }
 
@@ -51,7 +51,7 @@ const OPENED_AGAIN_MAX: u32 = 3;
 
 /// Objects of any size in a key-value store. Cheap to clone; clones share one
 /// instance of the component, in which their operations run at once; see [`Config`] for
-/// more.
+/// more of them.
 #[derive(Clone)]
 pub struct ChunkStore {
     shared: Arc<Shared>,
@@ -76,7 +76,7 @@ impl ChunkStore {
         let memory = GuestMemory::new(config.guest_memory_bytes_max);
         let surroundings =
             Surroundings { backend, memory, memory_bytes_max: None, environment: Vec::new() };
-        let instances = (0..config.readers_max.max(1)).map(|_| Mutex::default()).collect();
+        let instances = (0..config.instances_max.max(1)).map(|_| Mutex::default()).collect();
         Ok(Self { shared: Arc::new(Shared { surroundings, instances }) })
     }
 
@@ -99,9 +99,18 @@ impl ChunkStore {
         self.shared.surroundings.backend.limits()
     }
 
-    /// The instance that does all but what several do together.
+    /// The instance with the least to do.
     fn instance(&self) -> Result<Instance, Error> {
-        self.instance_at(0)
+        self.instance_at(self.least_busy())
+    }
+
+    fn least_busy(&self) -> usize {
+        let handles = |index: &usize| {
+            let instance = locked(&self.shared.instances[*index]);
+            // This one is a handle too; one that is not running yet has nothing to do.
+            instance.as_ref().map_or(1, Instance::handles)
+        };
+        (0..self.shared.instances.len()).min_by_key(handles).expect("there is one at least")
     }
 
     /// A running instance, or a fresh one in place of one that has trapped.
@@ -160,7 +169,7 @@ impl ChunkStore {
                 }
             }
         }
-        let (content, sent) = self.open(0, key, options).await?;
+        let (content, sent) = self.open(self.least_busy(), key, options).await?;
         Ok(ObjectReader::new(content, sent))
     }
 
@@ -171,21 +180,23 @@ impl ChunkStore {
         key: &str,
         options: &GetOptions,
     ) -> Result<Option<ObjectReader>, Error> {
-        let of = self.shared.instances.len() as u32;
-        let stripe = |index| Some(Stripe { run_bytes: RUN_BYTES, of, index });
-        let first = GetOptions { stripe: stripe(0), ..options.clone() };
-        let (content, sent) = self.open(0, key, first).await?;
+        let of = self.shared.instances.len();
+        let stripe =
+            |turn| Some(Stripe { run_bytes: RUN_BYTES, of: of as u32, index: turn as u32 });
+        let first = self.least_busy();
+        let options_of_first = GetOptions { stripe: stripe(0), ..options.clone() };
+        let (content, sent) = self.open(first, key, options_of_first).await?;
         let generation = content.info.generation.clone();
         let part = content.part;
         let runs = part.end.div_ceil(RUN_BYTES) - part.start / RUN_BYTES;
         let mut reader = ObjectReader::new(content, sent);
-        for index in 1..runs.min(of.into()) as u32 {
+        for turn in 1..runs.min(of as u64) as usize {
             let next = GetOptions {
                 range: options.range,
                 precondition: Some(Precondition::GenerationIs(generation.clone())),
-                stripe: stripe(index),
+                stripe: stripe(turn),
             };
-            match self.open(index as usize, key, next).await {
+            match self.open((first + turn) % of, key, next).await {
                 Ok((_, sent)) => reader.join(sent),
                 Err(Error::Store(StoreError::PreconditionFailed(_) | StoreError::NotFound)) => {
                     return Ok(None);
@@ -285,7 +296,7 @@ impl ChunkStore {
     /// What this store has done since its instances started, by all its clones;
     /// `docs/metrics.md` lists the names.
     pub async fn metrics(&self) -> Result<Snapshot, Error> {
-        self.instance()?;
+        self.instance_at(0)?;
         let running: Vec<_> =
             self.shared.instances.iter().filter_map(|one| locked(one).clone()).collect();
         let mut sum = Snapshot::default();

@@ -5,17 +5,17 @@
 //! are listed below, once, and every pair of them is a test of its own. What becomes
 //! of damaged files is in `damage`, what of a guest that traps in `traps`, of objects on
 //! their way to another store in `copying`, of readers and a writer beside sweeps in `load`,
-//! what a guest needs at most in `memory`, a Redis that is far away in `distant`, what several
-//! instances read together in `striped`.
+//! what a guest needs at most in `memory`, a Redis that is far away in `distant`, how several
+//! instances share the work in `instances`.
 
 mod copying;
 mod damage;
 mod distant;
+mod instances;
 mod load;
 mod memory;
 mod origin;
 mod rules;
-mod striped;
 mod subject;
 mod traps;
 

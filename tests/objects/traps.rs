@@ -12,7 +12,7 @@ use chunk_store_tests::random::bytes;
 use crate::subject::{in_time, read_to_end};
 
 /// Enough for an instance and small objects, too little for chunks of 4 MiB.
-const CRAMPED: Config = Config { guest_memory_bytes_max: 4 << 20, readers_max: 1 };
+const CRAMPED: Config = Config { guest_memory_bytes_max: 4 << 20, instances_max: 1 };
 
 fn cramped() -> ChunkStore {
     let backend: Arc<dyn Backend> = Arc::new(MemoryBackend::new());

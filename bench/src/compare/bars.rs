@@ -105,21 +105,24 @@ fn together(table: &Table, group: Group) -> Option<Bar> {
 }
 
 /// Whether somebody who verifies is ahead in anything.
+/// Whether somebody who verifies is ahead of this project, however many instances that has.
 fn ahead(table: &Table, group: Group) -> Option<Bar> {
-    let own = table.row(group, Role::Own)?;
-    let peers: Vec<&Row> =
-        table.group(group).filter(|row| row.entry.role == Role::Verifying).collect();
+    table.row(group, Role::Own)?;
+    let of_role = |roles: &[Role]| -> Vec<&Row> {
+        table.group(group).filter(|row| roles.contains(&row.entry.role)).collect()
+    };
+    let own = of_role(&[Role::Own, Role::Together]);
+    let peers = of_role(&[Role::Verifying]);
     if peers.is_empty() {
         return None;
     }
     let mut found = Vec::new();
     for figure in Figure::JUDGED {
         for peer in &peers {
-            let (Some(ours), Some(theirs)) = (own.median(figure), peer.median(figure)) else {
-                continue;
-            };
-            let times = figure.times(theirs, ours);
-            if times >= AHEAD_MIN {
+            let Some(theirs) = peer.median(figure) else { continue };
+            let ours = own.iter().filter_map(|row| row.median(figure));
+            let times = ours.map(|ours| figure.times(theirs, ours)).min_by(f64::total_cmp);
+            if let Some(times) = times.filter(|times| *times >= AHEAD_MIN) {
                 found.push(format!("{} by {times:.2} in {}", peer.entry.name, figure.title()));
             }
         }

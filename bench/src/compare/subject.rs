@@ -90,7 +90,7 @@ impl Entry {
 pub enum Role {
     /// This project.
     Own,
-    /// The same, whose large objects are read by an instance for each processor.
+    /// The same, with an instance for each processor.
     Together,
     /// The same work by a loop, without the component: what bars are shares of.
     Floor,

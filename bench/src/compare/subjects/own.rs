@@ -48,7 +48,7 @@ const fn entry(
 }
 
 const fn together(group: Group, open: for<'a> fn(&'a Site) -> Opening<'a>) -> Entry {
-    let note = "the same with `Config::readers_max`: an instance for each processor reads";
+    let note = "the same with `Config::instances_max`: an instance for each processor";
     Entry { name: NAME_TOGETHER, role: Role::Together, ..entry(group, note, open) }
 }
 
@@ -56,8 +56,8 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn store(backend: Arc<dyn Backend>, readers_max: usize) -> Result<ChunkStore> {
-    Ok(ChunkStore::with_config(backend, &Config { readers_max, ..Config::default() })?)
+fn store(backend: Arc<dyn Backend>, instances_max: usize) -> Result<ChunkStore> {
+    Ok(ChunkStore::with_config(backend, &Config { instances_max, ..Config::default() })?)
 }
 
 struct Own {
@@ -66,15 +66,15 @@ struct Own {
     server: Option<Server>,
 }
 
-async fn files(site: &Site, options: &str, readers_max: usize) -> Result<Box<dyn Subject>> {
+async fn files(site: &Site, options: &str, instances_max: usize) -> Result<Box<dyn Subject>> {
     let directory = site.directory.join("store");
     let backend = kv::open(&format!("file:{}{options}", directory.display())).await?;
-    let store = store(backend, readers_max)?;
+    let store = store(backend, instances_max)?;
     Ok(Box::new(Own { store, files: Some(directory), server: None }))
 }
 
-async fn memory(readers_max: usize) -> Result<Box<dyn Subject>> {
-    let store = store(kv::open("memory:").await?, readers_max)?;
+async fn memory(instances_max: usize) -> Result<Box<dyn Subject>> {
+    let store = store(kv::open("memory:").await?, instances_max)?;
     Ok(Box::new(Own { store, files: None, server: None }))
 }
 

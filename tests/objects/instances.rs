@@ -1,7 +1,9 @@
-//! Large objects that several instances read at once.
+//! Several instances that share the work: operations at once, and large objects.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,14 +16,16 @@ use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::{ChunkStore, Config, Error};
 use chunk_store_tests::body::Body;
 use chunk_store_tests::random::bytes;
+use futures::future::join_all;
 use tokio::io::AsyncReadExt;
+use tokio::sync::Barrier;
 
 use crate::subject::{in_time, read_to_end};
 
 const MIB: usize = 1 << 20;
 
-fn together(backend: Arc<dyn Backend>, readers_max: usize) -> ChunkStore {
-    let config = Config { readers_max, ..Config::default() };
+fn together(backend: Arc<dyn Backend>, instances_max: usize) -> ChunkStore {
+    let config = Config { instances_max, ..Config::default() };
     ChunkStore::with_config(backend, &config).unwrap()
 }
 
@@ -186,4 +190,60 @@ async fn one_dropped_in_the_middle_leaves_the_others_free() {
     }
     assert!(in_time(read(&store, None)).await == content);
     assert!(store.guest_memory_bytes() < 32 * MIB, "{}", store.guest_memory_bytes());
+}
+
+/// A memory in which reads wait for each other, so many at a time.
+struct Meeting {
+    memory: MemoryBackend,
+    together: Barrier,
+    threads: Mutex<HashSet<ThreadId>>,
+}
+
+#[async_trait]
+impl Backend for Meeting {
+    fn limits(&self) -> KvLimits {
+        self.memory.limits()
+    }
+
+    async fn get(&self, key: &str, part: Option<Span>) -> Result<Option<Entry>, KvError> {
+        self.threads.lock().unwrap().insert(thread::current().id());
+        self.together.wait().await;
+        self.memory.get(key, part).await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, options: SetOptions) -> Result<Outcome, KvError> {
+        self.memory.set(key, value, options).await
+    }
+
+    async fn delete(&self, key: &str, condition: Option<Condition>) -> Result<Outcome, KvError> {
+        self.memory.delete(key, condition).await
+    }
+
+    async fn list_keys(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<KeyPage, KvError> {
+        self.memory.list_keys(prefix, cursor, limit).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_goes_to_the_one_with_the_least_to_do() {
+    for (at_once, used) in [(1, 1), (2, 2), (6, 3)] {
+        let meeting = Arc::new(Meeting {
+            memory: MemoryBackend::new(),
+            together: Barrier::new(at_once),
+            threads: Mutex::default(),
+        });
+        let store = together(meeting.clone(), 3);
+        for _ in 0..3 {
+            let heads = (0..at_once).map(|_| store.head("missing", None));
+            for head in in_time(join_all(heads)).await {
+                assert!(matches!(head, Err(Error::Store(StoreError::NotFound))), "{head:?}");
+            }
+        }
+        assert_eq!(meeting.threads.lock().unwrap().len(), used, "{at_once} at once");
+    }
 }
