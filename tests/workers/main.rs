@@ -9,6 +9,7 @@ mod failing;
 mod large;
 mod library;
 mod metrics;
+mod page;
 mod sweeping;
 
 use std::sync::Arc;

@@ -24,6 +24,11 @@ const miniflare = new Miniflare(
     modulesRoot: root,
     compatibilityDate: "2026-01-01",
     host: "127.0.0.1",
+    // As `wrangler.jsonc` has it.
+    assets: {
+      directory: fileURLToPath(new URL("../assets/", import.meta.url)),
+      routerConfig: { has_user_worker: true },
+    },
     kvNamespaces: ["KV", ...numbered],
     bindings: { CHUNK_STORE_HTTP_TOKEN: token },
     // No network is asked for what Cloudflare would tell of a client.
