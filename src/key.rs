@@ -25,12 +25,6 @@ pub const SEGMENT_PREFIX: &str = "w/";
 /// Before everything else in the kv key of an upload.
 pub const UPLOAD_PREFIX: &str = "u/";
 
-/// Before the id and number in the kv key of a chunk.
-pub const CHUNK_PREFIX: &str = "c/";
-
-/// Before the id and number in the kv key of a page.
-pub const PAGE_PREFIX: &str = "x/";
-
 /// The longest kv key that does not depend on an object key: `u/`, 64 hex digits,
 /// `/`, 32 hex digits.
 pub const FIXED_KEY_BYTES_MAX: u32 = 99;
@@ -119,12 +113,12 @@ pub fn manifest(object_key: &str) -> String {
 
 /// Where a chunk lies.
 pub fn chunk(segment: Id, number: u32) -> String {
-    format!("{CHUNK_PREFIX}{segment}/{number:08}")
+    format!("c/{segment}/{number:08}")
 }
 
 /// Where a page lies.
 pub fn page(segment: Id, number: u32) -> String {
-    format!("{PAGE_PREFIX}{segment}/{number:08}")
+    format!("x/{segment}/{number:08}")
 }
 
 /// Where the record of a segment lies.

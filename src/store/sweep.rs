@@ -17,9 +17,7 @@ use super::Store;
 use crate::attempt::Failure;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::key::{
-    self, CHUNK_PREFIX, Id, MANIFEST_PREFIX, PAGE_PREFIX, SEGMENT_PREFIX, UPLOAD_PREFIX,
-};
+use crate::key::{self, Id, MANIFEST_PREFIX, SEGMENT_PREFIX, UPLOAD_PREFIX};
 use crate::kv::{Condition, Kv, KvLimits, ListedKey, Outcome, SetOptions};
 use crate::limits::{CLOCK_MARGIN_SECONDS, LIST_LIMIT_MAX};
 use crate::manifest::Manifest;
@@ -90,30 +88,6 @@ enum Phase {
     Uploads,
     Objects,
     Segments,
-    Chunks,
-    Pages,
-}
-
-impl Phase {
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Uploads => UPLOAD_PREFIX,
-            Self::Objects => MANIFEST_PREFIX,
-            Self::Segments => SEGMENT_PREFIX,
-            Self::Chunks => CHUNK_PREFIX,
-            Self::Pages => PAGE_PREFIX,
-        }
-    }
-
-    fn next(self) -> Option<Self> {
-        match self {
-            Self::Uploads => Some(Self::Objects),
-            Self::Objects => Some(Self::Segments),
-            Self::Segments => Some(Self::Chunks),
-            Self::Chunks => Some(Self::Pages),
-            Self::Pages => None,
-        }
-    }
 }
 
 /// Where a sweep goes on.
@@ -175,36 +149,32 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
 
     async fn walk(&mut self, cursor: &mut Cursor) -> Result<(), Halt> {
         loop {
-            if self.is_due(cursor.phase) {
-                self.walk_keys(cursor).await?;
+            let prefix = match cursor.phase {
+                Phase::Uploads => UPLOAD_PREFIX,
+                Phase::Objects => MANIFEST_PREFIX,
+                Phase::Segments => SEGMENT_PREFIX,
+            };
+            // Where kv drops expired manifests by itself there is nothing to look for, and
+            // without conditional writes they cannot be deleted safely.
+            let expired_objects =
+                self.limits.ttl_seconds_min.is_none() && self.limits.conditional_write;
+            if cursor.phase != Phase::Objects || expired_objects {
+                self.walk_keys(prefix, cursor).await?;
             }
-            let Some(phase) = cursor.phase.next() else { return Ok(()) };
+            let phase = match cursor.phase {
+                Phase::Uploads => Phase::Objects,
+                Phase::Objects => Phase::Segments,
+                Phase::Segments => return Ok(()),
+            };
             *cursor = Cursor { phase, ..Cursor::default() };
         }
     }
 
-    /// Whether a phase can give anything back.
-    ///
-    /// Values that expire by themselves need no more than a listing: some kv remove what has
-    /// expired only when they come across it, and a chunk may outlive the record that would
-    /// lead to it. It is left out where it would cost, or where nothing is to change.
-    fn is_due(&self, phase: Phase) -> bool {
-        let expire = self.limits.ttl_seconds_min.is_some();
-        let listing = expire && self.limits.operations_max.is_none() && !self.dry_run;
-        match phase {
-            Phase::Uploads | Phase::Segments => true,
-            // Without conditional writes expired manifests cannot be deleted safely.
-            Phase::Objects if !expire => self.limits.conditional_write,
-            Phase::Objects | Phase::Chunks | Phase::Pages => listing,
-        }
-    }
-
-    async fn walk_keys(&mut self, cursor: &mut Cursor) -> Result<(), Halt> {
+    async fn walk_keys(&mut self, prefix: &str, cursor: &mut Cursor) -> Result<(), Halt> {
         loop {
             self.spend(1)?;
             let page = cursor.page.as_deref();
-            let page =
-                self.store.kv().list_keys(cursor.phase.prefix(), page, LIST_LIMIT_MAX).await?;
+            let page = self.store.kv().list_keys(prefix, page, LIST_LIMIT_MAX).await?;
             for listed in page.keys {
                 if cursor.after.as_ref().is_some_and(|after| listed.key <= *after) {
                     continue;
@@ -222,7 +192,6 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
                         // Not before: one that is cut off is examined again.
                         self.report.segments_examined += 1;
                     }
-                    Phase::Chunks | Phase::Pages => {}
                 }
                 cursor.after = Some(listed.key);
             }
@@ -255,11 +224,8 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         Ok(())
     }
 
-    /// Deletes the manifest of an object that has expired, where kv does not.
+    /// Deletes the manifest of an object that has expired.
     async fn object(&mut self, listed: &ListedKey) -> Result<(), Halt> {
-        if self.limits.ttl_seconds_min.is_some() {
-            return Ok(());
-        }
         let summary = listed.summary.as_deref().map(serde_json::from_slice::<ObjectSummary>);
         if let Some(Ok(summary)) = summary
             && !self.rules.has_passed(summary.expires)

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chunk_store::kv::{Condition, Outcome, SetOptions};
-use chunk_store::limits::CLOCK_MARGIN_SECONDS;
 use chunk_store_host::kv::{self, Backend};
-use chunk_store_tests::expire;
 
 use crate::rules::conditions::count_up;
 use crate::subject::awkward_keys;
@@ -158,54 +156,8 @@ async fn values_copied_in_are_values() {
 }
 
 #[tokio::test]
-async fn a_read_removes_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let backend = open(directory.path()).await;
-    if backend.limits().ttl_seconds_min.is_none() {
-        panic!("the directory for temporary files needs extended attributes for this test");
-    }
-    let options = SetOptions { ttl_seconds: Some(1), ..SetOptions::default() };
-    backend.set("key", "value".into(), options).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert_eq!(backend.get("key", None).await, Ok(None));
-    assert!(directory.path().join("data/key").exists());
-}
-
-#[tokio::test]
-async fn a_listing_removes_what_has_expired_by_every_clock() {
-    let directory = tempfile::tempdir().unwrap();
-    let backend = open(directory.path()).await;
-    let path = |path| directory.path().join("data").join(path);
-    let margin = Duration::from_secs(CLOCK_MARGIN_SECONDS);
-    put(&backend, "a/c", "value").await;
-    let options = SetOptions { ttl_seconds: Some(1000), ..SetOptions::default() };
-    backend.set("e", "value".into(), options).await.unwrap();
-    for (key, file, since) in [
-        ("a/b", "a+/b", margin),
-        ("a/d", "a+/d", margin - Duration::from_secs(60)),
-        ("d", "d", margin),
-    ] {
-        put(&backend, key, "value").await;
-        expire(&path(file), since);
-    }
-    let (mut listed, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = backend.list_keys("", cursor.as_deref(), 2).await.unwrap();
-        listed.extend(page.keys.into_iter().map(|listed| listed.key));
-        cursor = page.cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    assert_eq!(listed, ["a/c", "e"]);
-    for (file, is_there) in [("a+/b", false), ("a+/c", true), ("a+/d", true), ("d", false)] {
-        assert_eq!(path(file).exists(), is_there, "{file}");
-    }
-}
-
-#[tokio::test]
 async fn the_form_of_an_attribute_to_come_is_refused() {
-    // Taken for none, it would bring an expired value back.
+    // What it says of the value would not be heeded.
     let directory = tempfile::tempdir().unwrap();
     let backend = open(directory.path()).await;
     put(&backend, "key", "value").await;

@@ -23,7 +23,6 @@ pub mod workers;
 
 use std::path::Path;
 use std::process::{Child, Command};
-use std::time::{Duration, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
@@ -39,13 +38,6 @@ pub fn scratch() -> TempDir {
 /// The digest as the store writes it: `blake3:` and hex.
 pub fn digest(bytes: &[u8]) -> String {
     format!("blake3:{}", blake3::hash(bytes))
-}
-
-/// Has a value of a file store expired since so long.
-pub fn expire(path: &Path, since: Duration) {
-    let then = UNIX_EPOCH.elapsed().expect("a clock after 1970") - since;
-    let attribute = format!("1 {:032x} {}", 1, then.as_millis());
-    xattr::set(path, "user.chunk-store", attribute.as_bytes()).expect("extended attributes");
 }
 
 /// Sends a signal (`INT`, `STOP`, ...) to a process that we started.

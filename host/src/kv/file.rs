@@ -6,9 +6,9 @@
 //!
 //! A set writes a new file and renames it into place, so readers, who take no lock,
 //! see the old value or the new one, and go on reading the one they have open.
-//! Threads, instances and processes may share a directory. Version and expiry are
-//! in an extended attribute (`attribute`). What a crash may take away, `durability`
-//! says; after a power failure a value that was not durable may also stand there
+//! Threads, instances and processes may share a directory. The version is in an
+//! extended attribute (`attribute`). Nothing expires by itself: the store's sweep deletes
+//! what has. What a crash may take away, `durability` says; after a power failure a value that was not durable may also stand there
 //! cut off or filled with zeroes.
 //!
 //! On failure: what only the owner of the directory can mend is rejected with a line
@@ -39,7 +39,6 @@ use super::{Backend, MEMORY_BYTES_MAX_DEFAULT, OpenError};
 
 const VALUE_BYTES_MAX: u64 = 512 << 20;
 const KEY_BYTES_MAX: u32 = 1024;
-const TTL_SECONDS_MIN: u32 = 1;
 const CONCURRENCY_MAX: u32 = 8;
 
 /// A thread that a caller gave up on is not stopped: this long a busy disk may keep
@@ -65,8 +64,8 @@ pub struct FileOptions {
     /// What is brought to disk; [`Durability::Full`] by default.
     pub durability: Durability,
     /// Whether to use extended attributes where the file system takes them; true by
-    /// default. Without, there is no expiry, a version costs reading the whole
-    /// value, and values set with attributes seem to have other versions.
+    /// default. Without, a version costs reading the whole value, and values set with
+    /// attributes seem to have other versions.
     pub attributes: bool,
     /// How many bytes of values the core may hold in memory at once;
     /// [`MEMORY_BYTES_MAX_DEFAULT`] by default.
@@ -126,7 +125,7 @@ struct Store {
     data: PathBuf,
     tmp: PathBuf,
     locks: PathBuf,
-    /// Whether version and expiry are in extended attributes.
+    /// Whether versions are in extended attributes.
     attributes: bool,
     memory_bytes_max: u64,
     /// What waits to be brought to disk; `None` where nothing ever is.
@@ -146,7 +145,7 @@ impl Backend for FileBackend {
             value_bytes_max: VALUE_BYTES_MAX,
             key_bytes_max: KEY_BYTES_MAX,
             summary_bytes_max: 0,
-            ttl_seconds_min: self.store.attributes.then_some(TTL_SECONDS_MIN),
+            ttl_seconds_min: None,
             staleness_ms: 0,
             write_lag_ms_max: WRITE_LAG_MS_MAX,
             rewrite_interval_ms: 0,
@@ -188,6 +187,6 @@ impl Backend for FileBackend {
             return Ok(KeyPage::default());
         }
         let (prefix, cursor) = (prefix.to_string(), cursor.map(str::to_string));
-        self.run(move |store| store.list(&prefix, cursor.as_deref(), limit)).await
+        self.run(move |store| list::list(&store.data, &prefix, cursor.as_deref(), limit)).await
     }
 }

@@ -247,22 +247,12 @@ fn expired_objects_go_where_the_platform_does_not_drop_them() {
 }
 
 #[test]
-fn where_values_expire_by_themselves_they_are_listed_where_that_costs_nothing() {
-    let all = ["u/", "m/", "w/", "c/", "x/"];
-    let dry = SweepOptions { dry_run: true, ..SweepOptions::default() };
-    for (operations_max, options, prefixes) in [
-        (None, SweepOptions::default(), &all[..]),
-        (None, dry, &["u/", "w/"]),
-        (Some(1000), SweepOptions::default(), &["u/", "w/"]),
-    ] {
-        let bed = Bed::new(KvLimits { operations_max, ..able() });
+fn where_objects_expire_by_themselves_none_is_looked_for() {
+    for (ttl_seconds_min, prefixes) in [(None, &["u/", "m/", "w/"][..]), (Some(1), &["u/", "w/"])] {
+        let bed = Bed::new(KvLimits { ttl_seconds_min, ..able() });
         bed.put("a", &content(200_000)).unwrap();
-        let reads = |bed: &Bed| bed.kv.asked("get").len();
-        let before = reads(&bed);
-        bed.sweep(&options);
+        bed.sweep(&SweepOptions::default());
         assert_eq!(bed.kv.asked("list"), prefixes);
-        // The segment, and the manifest that lists it.
-        assert_eq!(reads(&bed) - before, 2);
     }
 }
 

@@ -1,19 +1,16 @@
-//! A value's version and expiry, kept in one extended attribute of its file.
+//! A value's version, kept in an extended attribute of its file.
 //!
 //! So the file itself holds the value's bytes and nothing else, and the attribute,
 //! set before the file gets its name, is never seen without its value. It reads
-//! `1 <version> <expiry>`: the form, 32 hexadecimal digits drawn at random for each
-//! set, and milliseconds since 1970 or `-` for never.
+//! `1 <version>`: the form, and 32 hexadecimal digits drawn at random for each set. What
+//! follows them is not looked at; there was an expiry once.
 //!
-//! A file without it, one that was copied into the directory or that lies on a file
-//! system without such attributes, never expires; its version is the BLAKE3 digest
-//! of its content.
+//! The version of a file without it, one that was copied into the directory or that lies
+//! on a file system without such attributes, is the BLAKE3 digest of its content.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use xattr::FileExt as _;
 
@@ -22,92 +19,40 @@ const NAME: &str = "user.chunk-store";
 /// How much of a file is read at once to digest it.
 const DIGEST_BYTES: usize = 256 << 10;
 
-/// Version and expiry of a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Attribute {
-    /// Differs between any two sets.
-    pub(super) version: String,
-    /// When the value ends, in milliseconds since 1970; `None` if never.
-    pub(super) expires_ms: Option<u64>,
+/// The version of an open file; `None` where it has no attribute.
+///
+/// One that cannot be read is an error: what a form to come says of its value, this version
+/// would not heed.
+pub(super) fn read(file: &File) -> Result<Option<String>, Error> {
+    let Some(text) = file.get_xattr(NAME)? else { return Ok(None) };
+    let version = parse(&text).ok_or_else(|| {
+        let text = String::from_utf8_lossy(&text);
+        let why = format!("the attribute {NAME} is {text:?}, which this version cannot read");
+        Error::new(ErrorKind::Unsupported, why)
+    })?;
+    Ok(Some(version.to_string()))
 }
 
-impl Attribute {
-    /// That of a value set now, which lives for so many seconds.
-    pub(super) fn new(ttl_seconds: Option<u32>) -> Result<Self, Error> {
-        Ok(Self {
-            version: random_name()?,
-            expires_ms: ttl_seconds.map(|seconds| now_ms() + u64::from(seconds) * 1000),
-        })
-    }
+fn parse(text: &[u8]) -> Option<&str> {
+    let rest = str::from_utf8(text).ok()?.strip_prefix("1 ")?;
+    let version = rest.split(' ').next()?;
+    let is_one = version.len() == 32 && version.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_one.then_some(version)
+}
 
-    /// That of an open file; `None` where it has none.
-    ///
-    /// One that cannot be read is an error: to take the value for one that never
-    /// expires would be a guess.
-    pub(super) fn read(file: &File) -> Result<Option<Self>, Error> {
-        Self::found(file.get_xattr(NAME)?)
-    }
-
-    /// That of the file at `path`, as [`read`](Self::read) gives it.
-    pub(super) fn at(path: &Path) -> Result<Option<Self>, Error> {
-        Self::found(xattr::get(path, NAME)?)
-    }
-
-    fn found(text: Option<Vec<u8>>) -> Result<Option<Self>, Error> {
-        let Some(text) = text else {
-            return Ok(None);
-        };
-        match Self::parse(&text) {
-            Some(attribute) => Ok(Some(attribute)),
-            None => Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "the attribute {NAME} is {:?}, which this version cannot read",
-                    String::from_utf8_lossy(&text)
-                ),
-            )),
-        }
-    }
-
-    /// Gives it to a file that has no name yet.
-    pub(super) fn write(&self, file: &File) -> Result<(), Error> {
-        let expires = match self.expires_ms {
-            Some(ms) => ms.to_string(),
-            None => "-".into(),
-        };
-        file.set_xattr(NAME, format!("1 {} {expires}", self.version).as_bytes())
-    }
-
-    /// For how long the value has been over; `None` if it is not.
-    pub(super) fn expired_since(&self) -> Option<Duration> {
-        now_ms().checked_sub(self.expires_ms?).map(Duration::from_millis)
-    }
-
-    fn parse(text: &[u8]) -> Option<Self> {
-        let text = str::from_utf8(text).ok()?;
-        let (version, expires) = text.strip_prefix("1 ")?.split_once(' ')?;
-        if version.len() != 32 || !version.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        Some(Self {
-            version: version.into(),
-            expires_ms: match expires {
-                "-" => None,
-                ms => Some(ms.parse().ok()?),
-            },
-        })
-    }
+/// Gives a version that nobody has drawn before to a file that has no name yet.
+pub(super) fn write(file: &File) -> Result<(), Error> {
+    file.set_xattr(NAME, format!("1 {}", random_name()?).as_bytes())
 }
 
 /// Whether the file system of `file`, an empty one, takes such attributes.
 pub(super) fn are_supported(file: &File) -> Result<bool, Error> {
-    let probe = Attribute { version: "0".repeat(32), expires_ms: None };
-    match probe.write(file) {
+    match write(file) {
         Ok(()) => Ok(true),
         Err(error) => match error.kind() {
             ErrorKind::Unsupported | ErrorKind::PermissionDenied => Ok(false),
-            // A full disk says nothing of the file system. Taking it for a no
-            // would show values again that have expired.
+            // A full disk says nothing of the file system. Taking it for a no would give
+            // values other versions.
             _ => Err(error),
         },
     }
@@ -134,12 +79,6 @@ pub(super) fn random_name() -> Result<String, Error> {
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-fn now_ms() -> u64 {
-    // A clock before 1970 expires nothing.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis() as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,19 +86,11 @@ mod tests {
     #[test]
     fn only_the_documented_form_is_read() {
         let version = "0123456789abcdef0123456789abcdef";
-        let read = |text: String| Attribute::parse(text.as_bytes()).map(|read| read.expires_ms);
-        assert_eq!(read(format!("1 {version} -")), Some(None));
-        assert_eq!(read(format!("1 {version} 17")), Some(Some(17)));
-        for text in [
-            String::new(),
-            format!("2 {version} -"),
-            format!("1 {version}"),
-            format!("1 {version} "),
-            format!("1 {version} -1"),
-            format!("1 {version} 1 2"),
-            format!("1 {} -", &version[1..]),
-        ] {
-            assert_eq!(read(text.clone()), None, "{text}");
+        for text in [format!("1 {version}"), format!("1 {version} -"), format!("1 {version} 17")] {
+            assert_eq!(parse(text.as_bytes()), Some(version));
+        }
+        for text in ["", "1", "1 ", &format!("2 {version}"), &format!("1 {}", &version[1..])] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
     }
 }

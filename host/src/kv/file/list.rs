@@ -1,7 +1,4 @@
 //! Listing: reads the directories that a [`Walk`] asks for.
-//!
-//! What has expired is left out and, some minutes later, removed: nobody sets or deletes its
-//! key again, so that its space would never be given back. A sweep lists every key for that.
 
 use std::fs;
 use std::io::{Error, ErrorKind};
@@ -10,26 +7,15 @@ use std::path::Path;
 use chunk_store::kv::{KeyPage, KvError};
 use chunk_store_filesystem::walk::{Found, Step, Walk};
 
-use super::Store;
 use super::errors::kv_error;
 
-impl Store {
-    /// A page of at most `limit` keys with the prefix.
-    pub(super) fn list(
-        &self,
-        prefix: &str,
-        cursor: Option<&str>,
-        limit: usize,
-    ) -> Result<KeyPage, KvError> {
-        let mut page = list(&self.data, prefix, cursor, limit)?;
-        if self.attributes {
-            page.keys.retain(|listed| !self.drop_expired(&listed.key));
-        }
-        Ok(page)
-    }
-}
-
-fn list(data: &Path, prefix: &str, cursor: Option<&str>, limit: usize) -> Result<KeyPage, KvError> {
+/// A page of at most `limit` keys with the prefix.
+pub(super) fn list(
+    data: &Path,
+    prefix: &str,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Result<KeyPage, KvError> {
     let mut walk = Walk::new(prefix, cursor, limit)?;
     loop {
         match walk.step() {

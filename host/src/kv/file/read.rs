@@ -1,7 +1,4 @@
-//! Reading a value, its version, and whether it has ended.
-//!
-//! Reads take no lock and write nothing: an expired value is left for the next set
-//! or delete of its key, or a listing.
+//! Reading a value and its version. Reads take no lock and write nothing.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind};
@@ -13,10 +10,10 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
 use super::Store;
-use super::attribute::{self, Attribute};
+use super::attribute;
 use super::errors::kv_error;
 
-/// An open value that has not expired.
+/// An open value.
 struct Value {
     file: File,
     bytes: u64,
@@ -73,18 +70,11 @@ impl Store {
         if metadata.is_dir() {
             return Err(ErrorKind::IsADirectory.into());
         }
-        let attribute = match self.attributes {
-            true => Attribute::read(&file)?,
+        let version = match self.attributes {
+            true => attribute::read(&file)?,
             false => None,
         };
-        if attribute.as_ref().and_then(Attribute::expired_since).is_some() {
-            return Ok(None);
-        }
-        Ok(Some(Value {
-            file,
-            bytes: metadata.len(),
-            version: attribute.map(|attribute| attribute.version),
-        }))
+        Ok(Some(Value { file, bytes: metadata.len(), version }))
     }
 }
 

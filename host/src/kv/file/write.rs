@@ -7,18 +7,13 @@
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chunk_store::kv::{Condition, KvError, Outcome, SetOptions};
-use chunk_store::limits::CLOCK_MARGIN_SECONDS;
 
-use super::attribute::{self, Attribute};
+use super::Store;
+use super::attribute;
 use super::durability::sync_directory;
 use super::errors::kv_error;
-use super::{Store, TTL_SECONDS_MIN};
-
-/// For so long a listing keeps what has expired, as other machines may share the directory.
-const CLOCK_MARGIN: Duration = Duration::from_secs(CLOCK_MARGIN_SECONDS);
 
 /// How often a set makes its directories again after a delete removed them.
 const RENAMES_MAX: usize = 1000;
@@ -38,7 +33,7 @@ impl Store {
         if !self.holds(&path, condition).map_err(failed)? {
             return Ok(Outcome::Stale);
         }
-        let mut temporary = self.temporary(value, options.ttl_seconds).map_err(failed)?;
+        let mut temporary = self.temporary(value).map_err(failed)?;
         if let Some(pending) = &self.pending {
             if options.durable {
                 pending.settle()?;
@@ -78,36 +73,18 @@ impl Store {
         condition: Option<&Condition>,
     ) -> Result<Outcome, KvError> {
         let path = self.value_path(key);
-        let durable = condition.is_some();
-        self.remove(key, &path, durable, || self.holds(&path, condition))
+        self.remove(key, &path, condition)
             .map_err(|error| kv_error(&error, "delete a value", &self.data))
     }
 
-    /// Whether a key's value has expired; one that has for everybody, whatever their clocks
-    /// say, is removed, if that can be.
-    pub(super) fn drop_expired(&self, key: &str) -> bool {
-        let path = self.value_path(key);
-        let expired_since = || -> Result<Option<Duration>, Error> {
-            Ok(Attribute::at(&path)?.as_ref().and_then(Attribute::expired_since))
-        };
-        // Whoever reads the value is told what is wrong with it.
-        let Ok(Some(since)) = expired_since() else { return false };
-        let is_over = || Ok(expired_since()? >= Some(CLOCK_MARGIN));
-        // A set may have been quicker. In a directory that nobody may write it stays.
-        since < CLOCK_MARGIN
-            || !matches!(self.remove(key, &path, false, is_over), Ok(Outcome::Stale))
-    }
-
-    /// Removes a value if that holds of it under the lock of its key.
     fn remove(
         &self,
         key: &str,
         path: &Path,
-        durable: bool,
-        holds: impl FnOnce() -> Result<bool, Error>,
+        condition: Option<&Condition>,
     ) -> Result<Outcome, Error> {
         let _lock = self.lock(key)?;
-        if !holds()? {
+        if !self.holds(path, condition)? {
             return Ok(Outcome::Stale);
         }
         match fs::remove_file(path) {
@@ -118,7 +95,7 @@ impl Store {
         for directory in self.directories(path) {
             // Not empty, or just removed by someone else; `data` itself stays.
             if directory == self.data || fs::remove_dir(&directory).is_err() {
-                if durable && self.pending.is_some() {
+                if condition.is_some() && self.pending.is_some() {
                     sync_directory(&directory)?;
                 }
                 break;
@@ -150,14 +127,13 @@ impl Store {
     }
 
     /// The value in a file of its own, without its name yet.
-    fn temporary(&self, value: &[u8], ttl_seconds: Option<u32>) -> Result<Temporary, Error> {
+    fn temporary(&self, value: &[u8]) -> Result<Temporary, Error> {
         let path = self.tmp.join(attribute::random_name()?);
         let mut file = File::create_new(&path)?;
         let path = Unnamed { path, is_named: false };
         file.write_all(value)?;
         if self.attributes {
-            let ttl_seconds = ttl_seconds.map(|seconds| seconds.max(TTL_SECONDS_MIN));
-            Attribute::new(ttl_seconds)?.write(&file)?;
+            attribute::write(&file)?;
         }
         Ok(Temporary { file, path, is_on_disk: false })
     }
