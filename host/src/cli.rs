@@ -44,8 +44,8 @@ const SIGNALLED: u8 = 128;
 /// interrupted had begun.
 const SHUT_DOWN: Duration = Duration::from_secs(2);
 
-/// A large object is read by one instance for each processor, and no more than this: what
-/// memory and disks give is digested by then.
+/// There is an instance for each processor, and no more than this: what memory and disks give
+/// is digested by then.
 const INSTANCES_MAX: usize = 4;
 
 /// Runs the command that the process was started with.

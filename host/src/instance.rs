@@ -73,8 +73,8 @@ impl<G: Guest> Instance<G> {
         while gone.changed().await.is_ok() {}
     }
 
-    /// How many handles there are: whoever has something to do in it holds one, and so does
-    /// whoever reads from it.
+    /// How many handles there are. Every job holds one until it ends, whoever waits for it,
+    /// and so does whoever reads from the instance.
     pub fn handles(&self) -> usize {
         self.jobs.strong_count()
     }
@@ -91,9 +91,11 @@ impl<G: Guest> Instance<G> {
         F: for<'a> FnOnce(&'a Accessor<State>, &'a G) -> BoxFuture<'a, R> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
+        let handle = self.jobs.clone();
         let job: Job<G> = Box::new(move |accessor, component| {
             let result = call(accessor, component);
             Box::pin(async move {
+                let _handle = handle;
                 // A caller that has gone does not want to know.
                 let _ = sender.send(result.await);
             })

@@ -17,8 +17,8 @@
 //! ```
 //!
 //! Data flows through `body` into the guest, from the guest into a backend, and
-//! back. One instance serves all operations of a [`ChunkStore`] at once; it runs on
-//! a thread of its own (`instance`), and is replaced when it traps.
+//! back. One instance serves all operations of a [`ChunkStore`] at once, or several share
+//! them; each runs on a thread of its own (`instance`), and is replaced when it traps.
 
 mod allocator;
 mod bindings;

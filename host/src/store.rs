@@ -50,8 +50,8 @@ impl Default for Config {
 const OPENED_AGAIN_MAX: u32 = 3;
 
 /// Objects of any size in a key-value store. Cheap to clone; clones share one
-/// instance of the component, in which their operations run at once; see [`Config`] for
-/// more of them.
+/// instance of the component, in which their operations run at once, or several of them
+/// ([`Config::instances_max`]).
 #[derive(Clone)]
 pub struct ChunkStore {
     shared: Arc<Shared>,
@@ -107,8 +107,9 @@ impl ChunkStore {
     fn least_busy(&self) -> usize {
         let handles = |index: &usize| {
             let instance = locked(&self.shared.instances[*index]);
-            // This one is a handle too; one that is not running yet has nothing to do.
-            instance.as_ref().map_or(1, Instance::handles)
+            let running = instance.as_ref().filter(|instance| !instance.has_ended());
+            // This one is a handle too; one that is not running has nothing to do.
+            running.map_or(1, Instance::handles)
         };
         (0..self.shared.instances.len()).min_by_key(handles).expect("there is one at least")
     }
@@ -293,12 +294,12 @@ impl ChunkStore {
         finish(verified.await?)
     }
 
-    /// What this store has done since its instances started, by all its clones;
+    /// What this store has done since its running instances started, by all its clones;
     /// `docs/metrics.md` lists the names.
     pub async fn metrics(&self) -> Result<Snapshot, Error> {
         self.instance_at(0)?;
-        let running: Vec<_> =
-            self.shared.instances.iter().filter_map(|one| locked(one).clone()).collect();
+        let all = self.shared.instances.iter().filter_map(|one| locked(one).clone());
+        let running: Vec<_> = all.filter(|instance| !instance.has_ended()).collect();
         let mut sum = Snapshot::default();
         for instance in running {
             let read = instance.run(move |accessor, component| {

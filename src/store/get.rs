@@ -6,13 +6,13 @@ use bytes::Bytes;
 use super::Store;
 pub use super::fetch::Piece;
 use super::fetch::{Fetches, is_young};
-use super::load::check_precondition;
+use super::load::{Stored, check_precondition};
 use super::measure::Delivery;
 use super::walk::Fault;
 use crate::budget::Share;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::kv::Kv;
+use crate::kv::{Kv, KvLimits};
 use crate::limits::INLINE_BYTES_DEFAULT;
 use crate::manifest::paging::HEADER_BYTES;
 use crate::manifest::{Manifest, codec};
@@ -70,9 +70,7 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
         let limits = self.limits();
         self.check_key(key, &limits)?;
         options.stripe.map_or(Ok(()), Stripe::check)?;
-        // The content may come along with the manifest.
-        let share = self.take_share(INLINE_BYTES_DEFAULT + HEADER_BYTES, &limits).await?;
-        let stored = self.load_whole(key).await?;
+        let (stored, share) = self.load_to_read(key, options.stripe, &limits).await?;
         let current = self.current(key, &stored)?;
         check_precondition(options.precondition.as_ref(), current)?;
         let manifest = current.ok_or(Error::NotFound)?.clone();
@@ -81,8 +79,8 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
             Some(range) => range.resolve(size)?,
             None => Span::new(0, size),
         };
-        let inline = match (manifest.is_inline(), stored) {
-            (true, Some(stored)) => {
+        let inline = match (manifest.is_inline(), stored, share) {
+            (true, Some(stored), Some(share)) => {
                 codec::inline_content(&manifest, &stored.content)
                     .map_err(|why| Error::Corrupt(format!("{key:?} cannot be read: {why}")))?;
                 Some(Inline { content: stored.content, share })
@@ -90,6 +88,28 @@ impl<K: Kv + 'static, C: Clock + 'static> Store<K, C> {
             _ => None,
         };
         Ok((manifest, Cut::new(span, options.stripe), inline))
+    }
+
+    /// The value under a key, and the memory for the content that may come along with it.
+    ///
+    /// Who reads a later stripe waits for no memory to open it. Whoever reads the first holds
+    /// chunks by then, and is read from once all are open: two readers that have begun with
+    /// different instances would wait for each other.
+    async fn load_to_read(
+        &self,
+        key: &str,
+        stripe: Option<Stripe>,
+        limits: &KvLimits,
+    ) -> Result<(Option<Stored>, Option<Share>), Error> {
+        if stripe.is_some_and(|stripe| stripe.index > 0) {
+            let stored = self.load_header(key).await?;
+            let manifest = stored.as_ref().and_then(|stored| stored.manifest.as_ref().ok());
+            if !manifest.is_some_and(Manifest::is_inline) {
+                return Ok((stored, None));
+            }
+        }
+        let share = self.take_share(INLINE_BYTES_DEFAULT + HEADER_BYTES, limits).await?;
+        Ok((self.load_whole(key).await?, Some(share)))
     }
 }
 

@@ -192,11 +192,23 @@ async fn one_dropped_in_the_middle_leaves_the_others_free() {
     assert!(store.guest_memory_bytes() < 32 * MIB, "{}", store.guest_memory_bytes());
 }
 
-/// A memory in which reads wait for each other, so many at a time.
+/// A memory in which reads wait for each other, so many at a time. It notes which threads
+/// read, each of which is one instance's.
 struct Meeting {
-    memory: MemoryBackend,
+    memory: Arc<MemoryBackend>,
     together: Barrier,
     threads: Mutex<HashSet<ThreadId>>,
+}
+
+impl Meeting {
+    fn of(at_once: usize) -> Arc<Self> {
+        let (memory, together) = (Arc::new(MemoryBackend::new()), Barrier::new(at_once));
+        Arc::new(Self { memory, together, threads: Mutex::default() })
+    }
+
+    fn take_threads(&self) -> usize {
+        std::mem::take(&mut *self.threads.lock().unwrap()).len()
+    }
 }
 
 #[async_trait]
@@ -232,11 +244,7 @@ impl Backend for Meeting {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_goes_to_the_one_with_the_least_to_do() {
     for (at_once, used) in [(1, 1), (2, 2), (6, 3)] {
-        let meeting = Arc::new(Meeting {
-            memory: MemoryBackend::new(),
-            together: Barrier::new(at_once),
-            threads: Mutex::default(),
-        });
+        let meeting = Meeting::of(at_once);
         let store = together(meeting.clone(), 3);
         for _ in 0..3 {
             let heads = (0..at_once).map(|_| store.head("missing", None));
@@ -244,6 +252,28 @@ async fn an_operation_goes_to_the_one_with_the_least_to_do() {
                 assert!(matches!(head, Err(Error::Store(StoreError::NotFound))), "{head:?}");
             }
         }
-        assert_eq!(meeting.threads.lock().unwrap().len(), used, "{at_once} at once");
+        assert_eq!(meeting.take_threads(), used, "{at_once} at once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_reads_its_part_whichever_begins() {
+    let meeting = Meeting::of(1);
+    let content = bytes(7, 30 * MIB as u64);
+    put(&ChunkStore::new(meeting.memory.clone()).unwrap(), &content).await;
+    let store = together(meeting.clone(), 3);
+    let mut held = Vec::new();
+    for begun in 0..3 {
+        meeting.take_threads();
+        assert!(in_time(read(&store, None)).await == content, "{begun} have something to do");
+        assert_eq!(meeting.take_threads(), 3, "{begun} have something to do");
+        // It takes the one that would have begun.
+        let one = store.clone();
+        let body = Body::of("never whole").then_silent();
+        held.push(tokio::spawn(async move { one.put("held", body, PutOptions::default()).await }));
+        tokio::task::yield_now().await;
+    }
+    for put in held {
+        put.abort();
     }
 }

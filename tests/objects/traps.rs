@@ -51,6 +51,18 @@ async fn the_next_operation_runs_on_a_fresh_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_several_instances_those_that_have_trapped_are_not_asked() {
+    let backend: Arc<dyn Backend> = Arc::new(MemoryBackend::new());
+    let store = ChunkStore::with_config(backend, &Config { instances_max: 2, ..CRAMPED }).unwrap();
+    in_time(async { tokio::join!(trap(&store), trap(&store)) }).await;
+    // Only one is needed again.
+    store.put("after", Body::of("two"), PutOptions::default()).await.unwrap();
+    let metrics = store.metrics().await.unwrap();
+    let labels = [("operation", "put"), ("outcome", "ok")];
+    assert_eq!(metrics.value("chunk_store_operations_total", &labels), 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_put_that_was_waiting_ends_with_the_trap() {
     let store = cramped();
     let waiting = Body::of("the beginning").then_silent();

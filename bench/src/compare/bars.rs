@@ -104,8 +104,8 @@ fn together(table: &Table, group: Group) -> Option<Bar> {
     })
 }
 
-/// Whether somebody who verifies is ahead in anything.
-/// Whether somebody who verifies is ahead of this project, however many instances that has.
+/// Whether somebody who verifies is ahead in anything: of this project with one instance, and
+/// with one for each processor where that is measured too.
 fn ahead(table: &Table, group: Group) -> Option<Bar> {
     table.row(group, Role::Own)?;
     let of_role = |roles: &[Role]| -> Vec<&Row> {
@@ -131,7 +131,7 @@ fn ahead(table: &Table, group: Group) -> Option<Bar> {
         name: format!("{} peers of {}", group.name(), size(table)),
         holds: found.is_empty(),
         found: if found.is_empty() { "behind".to_string() } else { found.join(", ") },
-        wanted: "none that verifies is ahead".to_string(),
+        wanted: "none that verifies is ahead of all of ours".to_string(),
     })
 }
 
@@ -200,6 +200,19 @@ mod tests {
             (Figure::FirstByte, 97.0, false),
         ] {
             let figures = [(Role::Own, figure, 100.0), (Role::Verifying, figure, theirs)];
+            let bar = ahead(&table(Group::Cached, &figures), Group::Cached).unwrap();
+            assert_eq!(bar.holds, holds, "{bar:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_ahead_is_ahead_of_all_of_ours() {
+        for (together, holds) in [(110.0, false), (120.0, true)] {
+            let figures = [
+                (Role::Own, Figure::Put, 100.0),
+                (Role::Together, Figure::Put, together),
+                (Role::Verifying, Figure::Put, 120.0),
+            ];
             let bar = ahead(&table(Group::Cached, &figures), Group::Cached).unwrap();
             assert_eq!(bar.holds, holds, "{bar:?}");
         }

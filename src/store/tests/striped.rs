@@ -37,6 +37,24 @@ fn assert_dealt(bed: &Bed, body: &[u8], range: Option<ByteRange>, run_bytes: u64
     }
 }
 
+#[test]
+fn only_the_first_to_open_waits_for_memory() {
+    let bed = Bed::new(able());
+    bed.put("a", &content(700_001)).unwrap();
+    let all = block_on(bed.store.take_share(1 << 20, &able())).unwrap();
+    let open = |index| {
+        let stripe = Some(Stripe { run_bytes: 65_536, of: 2, index });
+        block_on(bed.store.get("a", &GetOptions { stripe, ..GetOptions::default() })).err()
+    };
+    let before = bed.clock.ms.get();
+    assert_eq!(open(1), None);
+    assert_eq!(bed.clock.ms.get(), before);
+    assert!(matches!(open(0), Some(Error::Unavailable(..))));
+    assert!(bed.clock.ms.get() > before);
+    drop(all);
+    assert_eq!(open(0), None);
+}
+
 const RANGES: [Option<ByteRange>; 4] = [
     None,
     Some(ByteRange::Between(65_535, 262_145)),
