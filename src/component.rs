@@ -6,6 +6,8 @@
 mod convert;
 #[cfg(feature = "component")]
 mod exports;
+#[cfg(feature = "component")]
+mod parameters;
 pub mod sending;
 mod set;
 

@@ -9,7 +9,7 @@ use wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, Stream
 use self::bindings::exports::streaming::chunk_store::{maintenance, objects, sweeping};
 use self::bindings::streaming::chunk_store::types;
 use super::sending::{self, Outgoing};
-use super::store;
+use super::{parameters, store};
 use crate::body::Source;
 use crate::error::Error;
 
@@ -43,6 +43,7 @@ impl objects::Guest for Component {
         done: Option<FutureReader<Result<(), types::Error>>>,
         options: objects::PutOptions,
     ) -> Result<types::ObjectInfo, types::Error> {
+        parameters::free(&key);
         let source = Body { stream: body, done };
         Ok(store().put(&key, source, &options.into()).await?.into())
     }

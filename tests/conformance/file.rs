@@ -5,7 +5,6 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chunk_store::kv::{Condition, Outcome, SetOptions};
 use chunk_store_host::kv::{self, Backend};

@@ -4,16 +4,18 @@
 //! store below; so here the store below is always the slower one, and the figures are
 //! those of a full budget.
 
+use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
+use chunk_store::object::PutOptions;
 use chunk_store::range::Span;
-use chunk_store_host::ChunkStore;
 use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::kv::{Backend, MEMORY_BYTES_MAX_DEFAULT};
+use chunk_store_host::{Body, ChunkStore};
 use chunk_store_tests::random::bytes;
 
 use crate::subject::{comes_back, in_time};
@@ -81,4 +83,24 @@ async fn a_body_many_times_as_long_takes_no_more() {
         assert!(large < GUEST_BYTES_MAX, "{large} bytes");
         assert!(small as u64 > MEMORY_BYTES_MAX_DEFAULT / 2, "{small}: it was not under way");
     }
+}
+
+/// Puts objects, and begins uploads and discards them, so many of each.
+async fn put_and_begin(store: &ChunkStore, times: u32) {
+    for _ in 0..times {
+        store.put("key", Body::from(Cursor::new("x")), PutOptions::default()).await.unwrap();
+        let upload = store.begin_upload("key", PutOptions::default()).await.unwrap();
+        store.abort_upload(&upload).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_leave_nothing_in_the_guest() {
+    // Little to begin with, so that little more shows.
+    let backend = MemoryBackend::new().with_memory_bytes_max(MIB);
+    let store = ChunkStore::new(Arc::new(backend)).unwrap();
+    in_time(put_and_begin(&store, 2000)).await;
+    let before = store.guest_memory_bytes();
+    in_time(put_and_begin(&store, 6000)).await;
+    assert_eq!(store.guest_memory_bytes(), before);
 }

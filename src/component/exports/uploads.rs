@@ -5,10 +5,11 @@ use wit_bindgen::{FutureReader, StreamReader};
 use super::bindings::exports::streaming::chunk_store::{objects, uploads};
 use super::bindings::streaming::chunk_store::types;
 use super::bindings::{wit_future, wit_stream};
-use super::{Body, Component, gone, send, store};
+use super::{Body, Component, gone, parameters, send, store};
 
 impl uploads::Guest for Component {
     async fn begin(key: String, options: objects::PutOptions) -> Result<String, types::Error> {
+        parameters::free(&key);
         Ok(store().begin(&key, &options.into()).await?)
     }
 
