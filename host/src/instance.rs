@@ -95,9 +95,11 @@ impl<G: Guest> Instance<G> {
         let job: Job<G> = Box::new(move |accessor, component| {
             let result = call(accessor, component);
             Box::pin(async move {
-                let _handle = handle;
-                // A caller that has gone does not want to know.
-                let _ = sender.send(result.await);
+                let result = result.await;
+                // Before the caller goes on, who would find the instance busy.
+                drop(handle);
+                // One that has gone does not want to know.
+                let _ = sender.send(result);
             })
         });
         if self.jobs.send(job).is_err() {
