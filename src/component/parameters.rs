@@ -20,11 +20,13 @@ thread_local! {
     static LAST: Cell<Option<(*mut u8, usize)>> = const { Cell::new(None) };
 }
 
-/// Allocates for the host; in place of wit-bindgen's.
+/// Allocates for the host; in place of wit-bindgen's, where that is linked at all. Elsewhere
+/// the platform's library allocates, and nothing is freed here.
 ///
 /// # Safety
 ///
 /// Called by the canonical ABI only.
+#[cfg(any(target_env = "p1", target_env = ""))]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn cabi_realloc(
     old: *mut u8,
@@ -34,7 +36,10 @@ unsafe extern "C" fn cabi_realloc(
 ) -> *mut u8 {
     // SAFETY: the arguments are passed on.
     let block = unsafe { wit_bindgen::rt::cabi_realloc(old, old_bytes, align, bytes) };
-    if old_bytes == 0 && align == ALIGN {
+    if old_bytes == 0 && align == ALIGN && bytes > size_of::<u64>() {
+        // What lay there before must not look like the parameters of a call.
+        // SAFETY: the block is longer than that, and so aligned.
+        unsafe { block.cast::<u64>().write(0) };
         LAST.set(Some((block, bytes)));
     }
     block

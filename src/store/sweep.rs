@@ -121,6 +121,8 @@ impl From<Error> for Halt {
 /// What lies under an object's key.
 enum Found {
     Nothing,
+    /// An object that is over, and has been deleted now, or would be.
+    Expired,
     /// Nobody can tell what it lists.
     Unreadable,
     Object(Box<Manifest>),
@@ -233,32 +235,51 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
             return Ok(());
         }
         let key = &listed.key[MANIFEST_PREFIX.len()..];
-        self.manifest(key).await?;
+        if let Found::Expired = self.manifest(key).await? {
+            self.report.objects_expired += 1;
+        }
         Ok(())
     }
 
-    /// The manifest of a key; one that has expired is deleted. Four operations at most.
+    /// The manifest of a key; one that has expired is deleted, and its content condemned.
     async fn manifest(&mut self, key: &str) -> Result<Found, Halt> {
-        self.spend(4)?;
         let kv_key = key::manifest(key);
         if self.limits.staleness_ms > 0 {
+            self.spend(1)?;
             // A miss would be remembered, and hide an object that is put now.
             let listed = self.store.kv().list_keys(&kv_key, None, 1).await?;
             if listed.keys.first().is_none_or(|listed| listed.key != kv_key) {
                 return Ok(Found::Nothing);
             }
         }
+        // The second for one that is longer than its beginning.
+        self.spend(2)?;
         let Some(stored) = self.store.load_header(key).await? else { return Ok(Found::Nothing) };
         let Ok(manifest) = stored.manifest else { return Ok(Found::Unreadable) };
         if !self.rules.has_passed(manifest.info.expires) {
             return Ok(Found::Object(Box::new(manifest)));
         }
-        if self.limits.conditional_write
-            && (self.dry_run || self.delete_version(&kv_key, stored.version).await?)
-        {
-            self.report.objects_expired += 1;
+        if !self.limits.conditional_write {
+            return Ok(Found::Nothing);
         }
-        Ok(Found::Nothing)
+        if !self.dry_run {
+            self.spend(1)?;
+            if !self.delete_version(&kv_key, stored.version).await? {
+                return Ok(Found::Nothing);
+            }
+            self.condemn(&manifest.segments).await?;
+        }
+        Ok(Found::Expired)
+    }
+
+    /// Condemns segments of an object that is gone, as many as may still be spent on: the
+    /// others wait for their writers' deadlines.
+    async fn condemn(&mut self, segments: &[Id]) -> Result<(), Halt> {
+        let most = self.left.map_or(usize::MAX, |left| left as usize / 2);
+        let segments = &segments[..segments.len().min(most)];
+        self.spend(2 * segments.len() as u32)?;
+        self.store.condemn(segments, &self.limits).await;
+        Ok(())
     }
 
     async fn segment(&mut self, kv_key: &str, cursor: &mut Cursor) -> Result<(), Halt> {
@@ -327,6 +348,11 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
             Found::Unreadable => (true, None),
             Found::Object(manifest) if manifest.segments.contains(&id) => (true, Some(manifest)),
             Found::Object(_) | Found::Nothing => (false, None),
+            Found::Expired => {
+                // The walk over the objects has told of it if nothing changes.
+                self.report.objects_expired += u64::from(!self.dry_run);
+                (false, None)
+            }
         })
     }
 

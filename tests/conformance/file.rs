@@ -50,9 +50,8 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 async fn a_file_holds_the_value_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let backend = open(directory.path()).await;
-    let options = || SetOptions { ttl_seconds: Some(1000), ..SetOptions::default() };
     for (key, value) in [("c/5eg/00000000", "raw bytes"), ("m/videos/a.mp4", "{}")] {
-        backend.set(key, value.into(), options()).await.unwrap();
+        put(&backend, key, value).await;
     }
     let data = directory.path().join("data");
     let wanted = BTreeMap::from([

@@ -11,14 +11,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunk_store::kv::{Condition, Entry, KeyPage, KvError, KvLimits, Outcome, SetOptions};
-use chunk_store::object::PutOptions;
+use chunk_store::object::{GetOptions, ListOptions, PutOptions};
 use chunk_store::range::Span;
 use chunk_store_host::kv::memory::MemoryBackend;
 use chunk_store_host::kv::{Backend, MEMORY_BYTES_MAX_DEFAULT};
 use chunk_store_host::{Body, ChunkStore};
 use chunk_store_tests::random::bytes;
 
-use crate::subject::{comes_back, in_time};
+use crate::subject::{comes_back, in_time, read_to_end};
 
 const MIB: u64 = 1 << 20;
 
@@ -85,12 +85,22 @@ async fn a_body_many_times_as_long_takes_no_more() {
     }
 }
 
-/// Puts objects, and begins uploads and discards them, so many of each.
-async fn put_and_begin(store: &ChunkStore, times: u32) {
+/// Does so much of everything.
+async fn work(store: &ChunkStore, times: u32) {
+    let body = || Body::from(Cursor::new("x"));
     for _ in 0..times {
-        store.put("key", Body::from(Cursor::new("x")), PutOptions::default()).await.unwrap();
+        store.put("key", body(), PutOptions::default()).await.unwrap();
+        let reader = store.get("key", GetOptions::default()).await.unwrap();
+        assert_eq!(read_to_end(reader).await.unwrap(), b"x");
+        store.head("key", None).await.unwrap();
+        let options = ListOptions { limit: 10, details: true, ..ListOptions::default() };
+        assert_eq!(store.list(options).await.unwrap().objects.len(), 1);
+        let upload = store.begin_upload("key", PutOptions::default()).await.unwrap();
+        store.append(&upload, 0, body()).await.unwrap();
+        store.commit_upload(&upload).await.unwrap();
         let upload = store.begin_upload("key", PutOptions::default()).await.unwrap();
         store.abort_upload(&upload).await.unwrap();
+        store.delete("key", None).await.unwrap();
     }
 }
 
@@ -99,8 +109,8 @@ async fn operations_leave_nothing_in_the_guest() {
     // Little to begin with, so that little more shows.
     let backend = MemoryBackend::new().with_memory_bytes_max(MIB);
     let store = ChunkStore::new(Arc::new(backend)).unwrap();
-    in_time(put_and_begin(&store, 2000)).await;
+    in_time(work(&store, 500)).await;
     let before = store.guest_memory_bytes();
-    in_time(put_and_begin(&store, 6000)).await;
+    in_time(work(&store, 1500)).await;
     assert_eq!(store.guest_memory_bytes(), before);
 }

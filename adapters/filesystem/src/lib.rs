@@ -10,9 +10,8 @@
 //!
 //! So a directory that `chunk-store --kv file:DIR` writes is read by the adapter, and the
 //! other way round. What differs: WASI has no extended attributes, in which the host's
-//! backend keeps version and expiry. In the adapter a version is the digest of the value,
-//! and values do not expire by themselves; objects do, as their manifests say when. That is
-//! what the host's backend does, too, on file systems without attributes.
+//! backend keeps the version. In the adapter that is the digest of the value, as it is in the
+//! host's backend on file systems without attributes.
 //!
 //! Writers of one kind keep out of each other's way, threads, instances and processes:
 //! the host's by locks, the adapter's by claims, as WASI has no locks. A lock keeps nobody

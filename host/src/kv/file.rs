@@ -8,8 +8,8 @@
 //! see the old value or the new one, and go on reading the one they have open.
 //! Threads, instances and processes may share a directory. The version is in an
 //! extended attribute (`attribute`). Nothing expires by itself: the store's sweep deletes
-//! what has. What a crash may take away, `durability` says; after a power failure a value that was not durable may also stand there
-//! cut off or filled with zeroes.
+//! what has. What a crash may take away, `durability` says; after a power failure a value
+//! that was not durable may also stand there cut off or filled with zeroes.
 //!
 //! On failure: what only the owner of the directory can mend is rejected with a line
 //! that says how, the rest is unavailable. A write whose caller has given up goes on

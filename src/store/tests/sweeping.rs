@@ -176,15 +176,19 @@ fn a_live_segment_that_was_condemned_gets_its_grace_back() {
 
 #[test]
 fn a_dry_run_tells_and_changes_nothing() {
-    let bed = Bed::new(able());
+    let bed = Bed::new(KvLimits { ttl_seconds_min: None, ..able() });
     bed.put("a", &content(200_000)).unwrap();
     bed.put("a", &content(100_000)).unwrap();
+    let short = PutOptions { ttl_seconds: Some(60), ..chunked() };
+    bed.put_from("short", SliceSource::new(&content(200_000), 10_000), &short).unwrap();
+    bed.later(61_000);
     let values = bed.kv.values.borrow().clone();
     let told = bed.sweep(&SweepOptions { dry_run: true, ..at_once() });
     assert_eq!(*bed.kv.values.borrow(), values);
     let done = bed.sweep(&at_once());
     assert_eq!(told.segments_deleted, done.segments_deleted);
-    assert_eq!(done.segments_deleted, 1);
+    assert_eq!(done.segments_deleted, 2);
+    assert_eq!((told.objects_expired, done.objects_expired), (1, 1));
 }
 
 #[test]
@@ -244,6 +248,19 @@ fn expired_objects_go_where_the_platform_does_not_drop_them() {
     assert_eq!(bed.sweep(&at_once()).objects_expired, 2);
     assert_eq!(bed.kv.keys("m/"), ["m/long"]);
     bed.assert_exact("after expiry");
+}
+
+#[test]
+fn content_of_an_expired_object_waits_for_its_grace_and_no_deadline() {
+    let bed = Bed::new(KvLimits { ttl_seconds_min: None, ..able() });
+    let short = PutOptions { ttl_seconds: Some(60), ..chunked() };
+    bed.put_from("short", SliceSource::new(&content(200_000), 10_000), &short).unwrap();
+    bed.later(60_000 + 1000 * CLOCK_MARGIN_SECONDS + 1);
+    assert_eq!(bed.sweep(&SweepOptions::default()).objects_expired, 1);
+    assert!(!bed.kv.keys("c/").is_empty());
+    bed.later(HOUR_MS);
+    assert_eq!(bed.sweep(&SweepOptions::default()).segments_deleted, 1);
+    assert_eq!(bed.kv.keys(""), [""; 0]);
 }
 
 #[test]
