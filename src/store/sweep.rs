@@ -279,6 +279,8 @@ impl<K: Kv, C: Clock> Sweep<'_, K, C> {
         let segments = &segments[..segments.len().min(most)];
         self.spend(2 * segments.len() as u32)?;
         self.store.condemn(segments, &self.limits).await;
+        // Where there is no grace they go in this sweep.
+        self.rules.now = self.rules.now.max(self.store.clock().wall_ms());
         Ok(())
     }
 
