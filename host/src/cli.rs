@@ -22,11 +22,13 @@ mod uploads;
 mod verify;
 
 use std::cell::OnceCell;
+use std::future::poll_fn;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::args::{Args, Command};
 use self::failure::Failure;
@@ -77,26 +79,40 @@ async fn unless_interrupted(
     work: impl Future<Output = Result<ExitCode, Failure>>,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
+    let mut interruptions = Interruptions::listen();
     tokio::select! {
         ended = work => ended,
-        code = interruption() => {
+        code = interruptions.next() => {
             output.interrupted();
             Ok(ExitCode::from(code))
         }
     }
 }
 
-/// Waits for a signal that asks the process to end; gives its exit code.
-async fn interruption() -> u8 {
-    let wait = async |kind| match signal(kind) {
-        Ok(mut signal) => signal.recv().await,
-        // The system's own way of ending the process stays.
-        Err(_) => std::future::pending().await,
-    };
-    tokio::select! {
-        _ = wait(SignalKind::interrupt()) => SIGNALLED + 2,
-        _ = wait(SignalKind::terminate()) => SIGNALLED + 15,
-        _ = wait(SignalKind::hangup()) => SIGNALLED + 1,
+/// Signals that ask the process to end, none of which is missed from now on.
+struct Interruptions(Vec<(u8, Signal)>);
+
+impl Interruptions {
+    fn listen() -> Self {
+        let kinds = [
+            (2, SignalKind::interrupt()),
+            (15, SignalKind::terminate()),
+            (1, SignalKind::hangup()),
+        ];
+        // Of one that cannot be listened for the system's own way of ending the process stays.
+        let listened = kinds.map(|(number, kind)| Some((number, signal(kind).ok()?)));
+        Self(listened.into_iter().flatten().collect())
+    }
+
+    /// Waits for the next; gives the exit code of a process that it ends.
+    async fn next(&mut self) -> u8 {
+        poll_fn(|cx| {
+            let came = self.0.iter_mut().find_map(|(number, signal)| {
+                signal.poll_recv(cx).is_ready().then_some(SIGNALLED + *number)
+            });
+            came.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 }
 

@@ -10,11 +10,12 @@ use chunk_store_host::kv::Backend;
 use chunk_store_host::serve::{BindError, Options, Server, limits};
 use chunk_store_http::{Token, parse_flag, sign};
 use serde_json::json;
+use tokio::sync::oneshot;
 use tracing::level_filters::LevelFilter;
 
+use super::Interruptions;
 use super::args::{parse_bytes, parse_seconds};
 use super::failure::Failure;
-use super::interruption;
 use super::output::Output;
 use super::stats::Stats;
 
@@ -158,6 +159,8 @@ pub async fn run(
     let options = serve.options()?;
     let open = options.token.is_none();
     let server = Server::bind(backend, options).await.map_err(Failure::from)?;
+    // Before anybody is told that there is something to stop.
+    let mut interruptions = Interruptions::listen();
     let url = format!("http://{}", server.local_addr());
     match output.json {
         true => output.json(&json!({ "listening": url })),
@@ -166,12 +169,15 @@ pub async fn run(
     if open {
         output.tell("there is no token: whoever can use this machine can read and write");
     }
-    let stop = async {
-        interruption().await;
-    };
+    let (stop, stopped) = oneshot::channel();
     let impatient = async {
-        interruption().await;
-        interruption().await
+        interruptions.next().await;
+        // A server that has ended does not want to know.
+        let _ = stop.send(());
+        interruptions.next().await
+    };
+    let stop = async {
+        let _ = stopped.await;
     };
     let metrics = server.metrics();
     let code = tokio::select! {
