@@ -243,8 +243,9 @@ impl<B: Backend> Backend for FaultyBackend<B> {
         checks::value(&value, &options, limits)?;
         let condition = options.condition.take();
         self.check_condition(condition.as_ref())?;
-        if limits.ttl_seconds_min.is_none() && options.ttl_seconds.is_some() {
-            return Err(KvError::Rejected("this platform has no expiry".into()));
+        if limits.ttl_seconds_min.is_none() {
+            // What lies behind may know expiry all the same.
+            options.ttl_seconds = None;
         }
         self.write(Write { key: key.into(), value: Some((value, options)), condition }).await
     }
