@@ -83,34 +83,26 @@ async fn the_metrics_are_those_of_all_of_them() {
     assert_eq!(metrics.value("chunk_store_operations_total", &labels), 2.0, "one of each instance");
 }
 
-/// A memory in which the object is replaced when its manifest is read for the second time,
-/// so many times.
-struct Replacing {
-    memory: Arc<MemoryBackend>,
-    manifests_read: AtomicUsize,
-    replaced: AtomicUsize,
-    replacements: usize,
-    other: ChunkStore,
+/// Something that happens before each read.
+#[async_trait]
+trait BeforeReads: Send + Sync + 'static {
+    async fn before_read(&self, key: &str);
 }
 
-impl Replacing {
-    fn content(number: usize) -> Vec<u8> {
-        bytes(100 + number as u64, 10 * MIB as u64)
-    }
+/// A memory in which it does.
+struct Watched<T> {
+    memory: Arc<MemoryBackend>,
+    watcher: T,
 }
 
 #[async_trait]
-impl Backend for Replacing {
+impl<T: BeforeReads> Backend for Watched<T> {
     fn limits(&self) -> KvLimits {
         self.memory.limits()
     }
 
     async fn get(&self, key: &str, part: Option<Span>) -> Result<Option<Entry>, KvError> {
-        let is_second = key.starts_with("m/") && self.manifests_read.fetch_add(1, SeqCst) % 2 == 1;
-        if is_second && self.replaced.load(SeqCst) < self.replacements {
-            let number = self.replaced.fetch_add(1, SeqCst) + 1;
-            put(&self.other, &Self::content(number)).await;
-        }
+        self.watcher.before_read(key).await;
         self.memory.get(key, part).await
     }
 
@@ -132,22 +124,48 @@ impl Backend for Replacing {
     }
 }
 
+/// The object is replaced when its manifest is read for the second time,
+/// so many times.
+struct Replacing {
+    manifests_read: AtomicUsize,
+    replaced: AtomicUsize,
+    replacements: usize,
+    other: ChunkStore,
+}
+
+impl Replacing {
+    fn content(number: usize) -> Vec<u8> {
+        bytes(100 + number as u64, 10 * MIB as u64)
+    }
+}
+
+#[async_trait]
+impl BeforeReads for Replacing {
+    async fn before_read(&self, key: &str) {
+        let is_second = key.starts_with("m/") && self.manifests_read.fetch_add(1, SeqCst) % 2 == 1;
+        if is_second && self.replaced.load(SeqCst) < self.replacements {
+            let number = self.replaced.fetch_add(1, SeqCst) + 1;
+            put(&self.other, &Self::content(number)).await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_replaced_while_they_open_it_is_one_or_the_other() {
     for replacements in [1, 2, 50] {
         let memory = Arc::new(MemoryBackend::new());
         let other = ChunkStore::new(memory.clone()).unwrap();
         put(&other, &Replacing::content(0)).await;
-        let replacing = Arc::new(Replacing {
-            memory,
+        let watcher = Replacing {
             manifests_read: AtomicUsize::new(0),
             replaced: AtomicUsize::new(0),
             replacements,
             other,
-        });
+        };
+        let replacing = Arc::new(Watched { memory, watcher });
         let store = together(replacing.clone(), 2);
         let read = in_time(read(&store, None)).await;
-        let replaced = replacing.replaced.load(SeqCst);
+        let replaced = replacing.watcher.replaced.load(SeqCst);
         assert_eq!(replaced, replacements.min(3), "it is opened again, and at last by one alone");
         assert!(read == Replacing::content(replaced), "the newest of {replaced}");
     }
@@ -192,18 +210,17 @@ async fn one_dropped_in_the_middle_leaves_the_others_free() {
     assert!(store.guest_memory_bytes() < 32 * MIB, "{}", store.guest_memory_bytes());
 }
 
-/// A memory in which reads wait for each other, so many at a time. It notes which threads
-/// read, each of which is one instance's.
+/// Reads wait for each other, so many at a time, and it is noted which threads read, each of
+/// which is one instance's.
 struct Meeting {
-    memory: Arc<MemoryBackend>,
     together: Barrier,
     threads: Mutex<HashSet<ThreadId>>,
 }
 
 impl Meeting {
-    fn of(at_once: usize) -> Arc<Self> {
-        let (memory, together) = (Arc::new(MemoryBackend::new()), Barrier::new(at_once));
-        Arc::new(Self { memory, together, threads: Mutex::default() })
+    fn of(at_once: usize) -> Arc<Watched<Self>> {
+        let watcher = Self { together: Barrier::new(at_once), threads: Mutex::default() };
+        Arc::new(Watched { memory: Arc::new(MemoryBackend::new()), watcher })
     }
 
     fn take_threads(&self) -> usize {
@@ -212,32 +229,10 @@ impl Meeting {
 }
 
 #[async_trait]
-impl Backend for Meeting {
-    fn limits(&self) -> KvLimits {
-        self.memory.limits()
-    }
-
-    async fn get(&self, key: &str, part: Option<Span>) -> Result<Option<Entry>, KvError> {
+impl BeforeReads for Meeting {
+    async fn before_read(&self, _key: &str) {
         self.threads.lock().unwrap().insert(thread::current().id());
         self.together.wait().await;
-        self.memory.get(key, part).await
-    }
-
-    async fn set(&self, key: &str, value: Bytes, options: SetOptions) -> Result<Outcome, KvError> {
-        self.memory.set(key, value, options).await
-    }
-
-    async fn delete(&self, key: &str, condition: Option<Condition>) -> Result<Outcome, KvError> {
-        self.memory.delete(key, condition).await
-    }
-
-    async fn list_keys(
-        &self,
-        prefix: &str,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<KeyPage, KvError> {
-        self.memory.list_keys(prefix, cursor, limit).await
     }
 }
 
@@ -252,7 +247,7 @@ async fn an_operation_goes_to_the_one_with_the_least_to_do() {
                 assert!(matches!(head, Err(Error::Store(StoreError::NotFound))), "{head:?}");
             }
         }
-        assert_eq!(meeting.take_threads(), used, "{at_once} at once");
+        assert_eq!(meeting.watcher.take_threads(), used, "{at_once} at once");
     }
 }
 
@@ -264,9 +259,9 @@ async fn each_reads_its_part_whichever_begins() {
     let store = together(meeting.clone(), 3);
     let mut held = Vec::new();
     for begun in 0..3 {
-        meeting.take_threads();
+        meeting.watcher.take_threads();
         assert!(in_time(read(&store, None)).await == content, "{begun} have something to do");
-        assert_eq!(meeting.take_threads(), 3, "{begun} have something to do");
+        assert_eq!(meeting.watcher.take_threads(), 3, "{begun} have something to do");
         // It takes the one that would have begun.
         let body = Body::of("never whole").then_silent();
         let mut put = Box::pin(store.put("held", body, PutOptions::default()));
