@@ -27,6 +27,7 @@ mod server;
 mod servers;
 mod tls;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -63,8 +64,9 @@ const HEAD_SPAN_BYTES: u64 = 4 << 10;
 const DRAFT_MS: u64 = 60_000;
 
 /// A key-value store in Redis.
+#[derive(Clone)]
 pub struct RedisBackend {
-    servers: Servers,
+    servers: Arc<Servers>,
     value_bytes_max: u64,
     warnings: Vec<String>,
 }
@@ -74,7 +76,7 @@ impl RedisBackend {
     /// servers are asked for their settings now.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let url = Url::parse(url)?;
-        let servers = Servers::new(url.address, url.cluster);
+        let servers = Arc::new(Servers::new(url.address, url.cluster));
         let mut value_bytes_max = u64::MAX;
         let mut warnings = Vec::new();
         let nodes = servers.owners().await.map_err(|(place, why)| why.open_error(&place))?;
@@ -181,33 +183,13 @@ impl Backend for RedisBackend {
         let deadline = Instant::now() + RESPONSE_TIMEOUT;
         checks::key(key, &self.limits())?;
         checks::value(&value, &options, &self.limits())?;
-        let Some(condition) = condition_argument(options.condition.as_ref()) else {
-            return Ok(Outcome::Stale);
-        };
-        let version = Version::random();
-        let summary = options.summary.as_deref().unwrap_or_default();
-        let framed = Framed { version, summary, value: &value };
-        let ttl_ms = options.ttl_seconds.map_or(0, |s| u64::from(s.max(TTL_SECONDS_MIN)) * 1000);
-        let tag = layout::tag(key);
-        let draft = (value.len() >= LARGE_BYTES).then(|| layout::draft_key(tag, &version));
-        let weight = if draft.is_some() { Weight::Large } else { Weight::Small };
-        let answer = self.call(key, weight, |link, commands| {
-            let mut write = match &draft {
-                Some(draft) => {
-                    commands.cmd("SET").arg(draft).arg(&framed).arg("PX").arg(DRAFT_MS);
-                    link.script(Script::Commit, 4)
-                }
-                None => link.script(Script::Set, 3),
-            };
-            write.arg(layout::value_key(key)).arg(layout::index_key(tag));
-            write.arg(layout::expiry_key(tag)).arg(&draft);
-            write.arg(link.server_ms(deadline)).arg(&condition).arg(key).arg(ttl_ms);
-            if draft.is_none() {
-                write.arg(&framed);
-            }
-            commands.add_command(write);
-        });
-        outcome(answer.await?)
+        if value.len() < LARGE_BYTES {
+            return self.write(key, value, options, deadline).await;
+        }
+        // A request is a copy of what it is made from, of megabytes here.
+        let (backend, key) = (self.clone(), key.to_string());
+        let write = async move { backend.write(&key, value, options, deadline).await };
+        lane::on_movers(write).await.map_err(KvError::Unavailable)?
     }
 
     async fn delete(&self, key: &str, condition: Option<Condition>) -> Result<Outcome, KvError> {
@@ -242,6 +224,43 @@ impl Backend for RedisBackend {
 }
 
 impl RedisBackend {
+    /// Sets a value; it has been checked.
+    async fn write(
+        &self,
+        key: &str,
+        value: Bytes,
+        options: SetOptions,
+        deadline: Instant,
+    ) -> Result<Outcome, KvError> {
+        let Some(condition) = condition_argument(options.condition.as_ref()) else {
+            return Ok(Outcome::Stale);
+        };
+        let version = Version::random();
+        let summary = options.summary.as_deref().unwrap_or_default();
+        let framed = Framed { version, summary, value: &value };
+        let ttl_ms = options.ttl_seconds.map_or(0, |s| u64::from(s.max(TTL_SECONDS_MIN)) * 1000);
+        let tag = layout::tag(key);
+        let draft = (value.len() >= LARGE_BYTES).then(|| layout::draft_key(tag, &version));
+        let weight = if draft.is_some() { Weight::Large } else { Weight::Small };
+        let answer = self.call(key, weight, |link, commands| {
+            let mut write = match &draft {
+                Some(draft) => {
+                    commands.cmd("SET").arg(draft).arg(&framed).arg("PX").arg(DRAFT_MS);
+                    link.script(Script::Commit, 4)
+                }
+                None => link.script(Script::Set, 3),
+            };
+            write.arg(layout::value_key(key)).arg(layout::index_key(tag));
+            write.arg(layout::expiry_key(tag)).arg(&draft);
+            write.arg(link.server_ms(deadline)).arg(&condition).arg(key).arg(ttl_ms);
+            if draft.is_none() {
+                write.arg(&framed);
+            }
+            commands.add_command(write);
+        });
+        outcome(answer.await?)
+    }
+
     async fn whole(&self, key: &str) -> Result<Option<Entry>, KvError> {
         let answer = self.call(key, Weight::Large, |_, commands| {
             commands.cmd("GET").arg(layout::value_key(key));

@@ -14,6 +14,7 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, Value};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use super::errors::Trouble;
 use super::scripts::{LATE, SCRIPTS, Script};
@@ -235,11 +236,19 @@ fn is_spent(answers: &Result<Vec<Value>, Trouble>) -> bool {
 
 /// Makes a connection that is served by [`MOVING`].
 async fn connect(client: Client) -> Result<Link, Trouble> {
-    let moving = MOVING.as_ref().map_err(|why| Trouble::Lost(why.clone()))?;
-    match moving.spawn(set_up(client)).await {
-        Ok(connected) => connected,
-        Err(stopped) => Err(Trouble::Lost(stopped.to_string())),
-    }
+    on_movers(set_up(client)).await.map_err(Trouble::Lost)?
+}
+
+/// Does work on the threads that move what connections carry; it ends with who waits for it.
+/// An error where it cannot be done there.
+pub(super) async fn on_movers<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, String> {
+    let moving = MOVING.as_ref().map_err(String::clone)?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn_on(work, moving.handle());
+    let done = tasks.join_next().await.expect("there is one");
+    done.map_err(|stopped| stopped.to_string())
 }
 
 /// Connects, reads the server's clock and leaves the scripts with it.
