@@ -59,7 +59,8 @@ pub enum Durability {
 /// How to open a directory.
 #[derive(Debug, Clone)]
 pub struct FileOptions {
-    /// Whether to make the directory if it is missing; true by default.
+    /// Whether to make the directory if it is missing; true by default. If false, one that
+    /// may only be read is opened too, and refuses each write.
     pub create: bool,
     /// What is brought to disk; [`Durability::Full`] by default.
     pub durability: Durability,

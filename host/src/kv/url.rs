@@ -20,10 +20,12 @@ const SCHEMES: &str = "memory:, file:DIR, redis://HOST, rediss://HOST, redis+uni
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The URL has no scheme, or one that no backend has.
-    #[error("{url:?} names no known kind of store: there are {SCHEMES}")]
+    #[error("{url:?} names no known kind of store: {advice}")]
     Scheme {
         /// What was asked for.
         url: String,
+        /// What to write instead.
+        advice: String,
     },
     /// What stands after the scheme is not what the scheme takes.
     #[error("{url:?} is not understood: {advice}")]
@@ -124,13 +126,14 @@ pub async fn open(url: &str) -> Result<Arc<dyn Backend>, OpenError> {
 }
 
 /// Opens the backend that `url` names, which must be there already:
-/// [`OpenError::Missing`] where [`open`] would make it.
+/// [`OpenError::Missing`] where [`open`] would make it. A directory that may only be read is
+/// opened too, and refuses each write.
 pub async fn open_existing(url: &str) -> Result<Arc<dyn Backend>, OpenError> {
     open_with(url, false).await
 }
 
 async fn open_with(url: &str, create: bool) -> Result<Arc<dyn Backend>, OpenError> {
-    let scheme_error = || OpenError::Scheme { url: shown(url) };
+    let scheme_error = || unknown_scheme(url);
     let place_error = |advice| OpenError::Place { url: shown(url), advice };
     let (scheme, rest) = url.split_once(':').ok_or_else(scheme_error)?;
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -188,6 +191,16 @@ async fn open_with(url: &str, create: bool) -> Result<Arc<dyn Backend>, OpenErro
     }
 }
 
+/// The error for a URL without a scheme that is known.
+pub(super) fn unknown_scheme(url: &str) -> OpenError {
+    // Who gives a path means a directory.
+    let advice = match url.contains(':') || url.is_empty() {
+        true => format!("there are {SCHEMES}"),
+        false => format!("a directory is file:{url}; there are {SCHEMES}"),
+    };
+    OpenError::Scheme { url: shown(url), advice }
+}
+
 /// A URL as messages may show it: without user and password.
 pub(super) fn shown(url: &str) -> String {
     let (place, query) = url.split_once('?').unwrap_or((url, ""));
@@ -222,7 +235,7 @@ mod tests {
     async fn what_is_unknown_is_refused_by_name_with_what_there_is() {
         for (url, wanted) in [
             ("", "there are memory:, file:DIR, redis://HOST"),
-            ("data", "\"data\" names no known kind"),
+            ("data", "\"data\" names no known kind of store: a directory is file:data;"),
             ("redid://x", "\"redid://x\" names no known kind"),
             ("memory:x", "memory: takes no path"),
             ("memory:?sync=none", "memory: has no option \"sync\": it has none"),

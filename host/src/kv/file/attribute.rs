@@ -11,6 +11,7 @@
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use xattr::FileExt as _;
 
@@ -55,6 +56,15 @@ pub(super) fn are_supported(file: &File) -> Result<bool, Error> {
             // values other versions.
             _ => Err(error),
         },
+    }
+}
+
+/// Whether there may be such attributes where this file or directory lies.
+pub(super) fn can_be_read(path: &Path) -> Result<bool, Error> {
+    match xattr::get(path, NAME) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

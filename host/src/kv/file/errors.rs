@@ -21,6 +21,11 @@ fn obstacle(kind: ErrorKind) -> Option<Obstacle> {
     })
 }
 
+/// Whether reading may work all the same.
+pub(super) fn may_not_write(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
 /// What went wrong with a directory and what to do, in one line.
 pub(super) fn reason(error: &Error) -> String {
     match obstacle(error.kind()) {

@@ -24,11 +24,33 @@ pub(super) fn open(directory: &Path, options: &FileOptions) -> Result<Store, Ope
         return Err(refused(directory, "it is not a directory; name another one".into()));
     }
     // Anything but a plain absence has a reason that is told below.
-    let data = fs::metadata(directory.join("data"));
-    if !options.create && data.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+    let data = fs::read_dir(directory.join("data"));
+    let missing = data.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    if !options.create && missing {
         return Err(OpenError::Missing { directory: directory.clone() });
     }
-    prepare(directory, options).map_err(|error| refused(directory, errors::reason(&error)))
+    let prepared = match prepare(directory, options) {
+        // A backup on a medium, another user's store: whoever only reads needs no more.
+        Err(error) if !options.create && data.is_ok() && errors::may_not_write(&error) => {
+            for_readers(directory, options)
+        }
+        prepared => prepared,
+    };
+    prepared.map_err(|error| refused(directory, errors::reason(&error)))
+}
+
+/// A store whose directory takes no writes: each is refused by the file system.
+fn for_readers(directory: &Path, options: &FileOptions) -> Result<Store, Error> {
+    let [data, tmp, locks] = ["data", "tmp", "locks"].map(|name| directory.join(name));
+    let has_attributes = attribute::can_be_read(&data)?;
+    Ok(Store {
+        data,
+        tmp,
+        locks,
+        attributes: options.attributes && has_attributes,
+        memory_bytes_max: options.memory_bytes_max,
+        pending: None,
+    })
 }
 
 fn prepare(directory: &Path, options: &FileOptions) -> Result<Store, Error> {

@@ -9,7 +9,7 @@ use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use redis::{RedisConnectionInfo, TlsCertificates};
 
 use super::super::OpenError;
-use super::super::url::shown;
+use super::super::url::{shown, unknown_scheme};
 use super::tls::Files;
 
 /// The port where none is given.
@@ -41,7 +41,7 @@ impl Url {
     pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
         let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let scheme = Scheme::of(scheme).ok_or_else(|| OpenError::Scheme { url: shown(url) })?;
+        let scheme = Scheme::of(scheme).ok_or_else(|| unknown_scheme(url))?;
         let advised = |advice| OpenError::Place { url: shown(url), advice };
         let mut parsed = Self {
             address: match scheme.socket {
