@@ -175,7 +175,7 @@ async fn run_on(
             Ok(ExitCode::SUCCESS)
         }
         Command::List(list) => list::run(store, list, output).await,
-        Command::Delete { keys } => delete::run(store, &keys, output).await,
+        Command::Delete(delete) => delete::run(store, delete, output).await,
         Command::Verify(verify) => verify::run(store, verify, output).await,
         Command::Uploads { command } => uploads::run(store, command, output).await,
         Command::Sweep(sweep) => sweep::run(store, &sweep, output).await,

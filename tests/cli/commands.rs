@@ -134,6 +134,24 @@ fn if_absent_stores_once() {
 }
 
 #[test]
+fn what_is_announced_has_to_come() {
+    let place = Place::new();
+    let [right, wrong] = [b"content", b"another"].map(|content| digest(content));
+    let put = |digest: &str, size: &str| {
+        let arguments = ["put", "-", "key", "--digest", digest, "--size", size];
+        place.run_with_input(&arguments, b"content")
+    };
+    put(&wrong, "7").fails(7, &["not the announced"]);
+    for size in ["6", "8"] {
+        put(&right, size).fails(7, &[size]);
+    }
+    put("content", "7").fails(2, &["give `blake3:` and 64 hex digits"]);
+    assert_eq!(place.keys(), [""; 0]);
+    put(&right, "7").works();
+    assert_eq!(place.works(&["get", "key"]), b"content");
+}
+
+#[test]
 fn sizes_of_chunks_and_of_inline_objects_are_as_asked() {
     let place = Place::new();
     let file = place.file("key", &bytes(4, 1 << 20));
@@ -369,6 +387,7 @@ fn help_has_examples() {
         &["copy", "--help"],
         &["uploads", "--help"],
         &["sweep", "--help"],
+        &["delete", "--help"],
     ] {
         let help = String::from_utf8(place.works(arguments)).unwrap();
         let (_, examples) = help.split_once("Examples:\n").expect("it has examples");

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use chunk_store_tests::random::bytes;
 use serde_json::Value;
 
-use crate::program::{Place, Ran, failing_source, names_in};
+use crate::program::{Place, Ran, failing_source, files_below, names_in};
 
 /// A place whose store holds one object.
 fn place_with_object() -> Place {
@@ -127,7 +127,7 @@ fn stores_that_cannot_be() {
     let file = place.file("file", b"content");
     for (url, code, part) in [
         ("redid://host", 2, "\"redid://host\" names no known kind of store"),
-        ("store", 2, "\"store\" names no known kind of store"),
+        ("./store", 2, "\"./store\" names no known kind of store: a directory is file:./store;"),
         ("file:", 2, "name a directory"),
         ("file:store?sink=none", 2, "no option \"sink\""),
         ("file:store?sync=maybe", 2, "sync=\"maybe\" is not understood"),
@@ -181,6 +181,37 @@ fn a_store_that_may_not_be_read() {
     assert_eq!(names_in(&closed), [""; 0]);
 }
 
+/// A backup on a medium that takes no writes, another user's store.
+#[test]
+fn a_store_that_may_only_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place::new();
+    let url = format!("file:{}", directory.path().join("store").display());
+    let content = bytes(14, 3 << 20);
+    let mut put = place.bare_command(&["--kv", &url, "put", "-", "key"]);
+    Ran::of_with_input(&mut put, &content).works();
+    let files = || {
+        let files = files_below(directory.path()).into_iter();
+        files.map(|path| (path.clone(), fs::read(path).unwrap())).collect::<Vec<_>>()
+    };
+    let before = files();
+    let readable = Command::new("chmod").args(["-R", "a+rX"]).arg(directory.path()).status();
+    assert!(readable.unwrap().success());
+    let run = |arguments: &[&str]| {
+        let arguments = [&["--kv", &url][..], arguments].concat();
+        let mut command = as_nobody(&place, &place.bare_command(&arguments));
+        Ran::of(command.current_dir(directory.path()))
+    };
+    assert_eq!(run(&["get", "key"]).works(), content);
+    assert_eq!(run(&["list"]).works(), b"key\n");
+    run(&["verify", "--all"]).works();
+    let advice = "give this user the right to read and write";
+    for refused in [&["put", "/etc/passwd", "new"][..], &["delete", "key"]] {
+        run(refused).fails(14, &[advice]);
+    }
+    assert_eq!(files(), before);
+}
+
 #[test]
 fn ranges_that_cannot_be_understood() {
     let place = place_with_object();
@@ -200,6 +231,7 @@ fn options_that_cannot_be_understood() {
     for arguments in [
         &["put", "file", "--ttl", "soon"][..],
         &["put", "file", "--ttl", "0s"],
+        &["put", "file", "--ttl", "-5s"],
         &["put", "file", "--chunk-max", "many"],
         &["put", "file", "--meta", "novalue"],
         &["put"],

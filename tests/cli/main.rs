@@ -15,5 +15,6 @@ mod partial;
 mod processes;
 mod program;
 mod redis;
+mod several;
 mod stats;
 mod uploads;

@@ -105,18 +105,17 @@ pub enum Command {
     /// Read an object, whole or in part
     Get(Get),
     /// Describe an object
+    #[command(visible_alias = "stat")]
     Head {
         /// The object
         key: String,
     },
     /// List objects
+    #[command(visible_alias = "ls")]
     List(List),
     /// Delete objects
-    Delete {
-        /// The objects
-        #[arg(required = true, value_name = "KEY")]
-        keys: Vec<String>,
-    },
+    #[command(visible_alias = "rm")]
+    Delete(Delete),
     /// Read every chunk of objects and check it
     Verify(Verify),
     /// Writes that are under way, or were interrupted
@@ -175,11 +174,18 @@ pub struct Put {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_meta)]
     pub meta: Vec<(String, String)>,
     /// How long the object lives, like 90s, 1h, 7days [default: for ever]
-    #[arg(long, value_name = "TIME", value_parser = parse_ttl)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = parse_ttl)]
     pub ttl: Option<u32>,
     /// Store only if there is no such object
     #[arg(long)]
     pub if_absent: bool,
+    /// Store only if it has so many bytes, like 1048576: known in advance, it makes the best
+    /// chunks of what a program writes, and shows how long it will take [default: the file's]
+    #[arg(long, value_name = "BYTES")]
+    pub size: Option<u64>,
+    /// Store only if it has this digest, as `put` and `head` print it
+    #[arg(long, value_name = "blake3:HEX")]
+    pub digest: Option<String>,
     /// No chunk is larger, like 4MiB; at least 64KiB, rounded down to a power of two
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub chunk_max: Option<u32>,
@@ -268,6 +274,7 @@ pub enum Uploads {
 #[command(after_help = "Examples:
   chunk-store list films/
   chunk-store list -l --delimiter /
+  chunk-store list --total films/
   chunk-store list --json -l | jq .info.digest")]
 pub struct List {
     /// Only keys that begin so
@@ -280,6 +287,38 @@ pub struct List {
     /// Roll up keys that hold this after the prefix, like directories with /
     #[arg(long, value_name = "TEXT")]
     pub delimiter: Option<String>,
+    /// Only how many objects there are, and their size; takes a read of each manifest
+    #[arg(long, conflicts_with_all = ["long", "delimiter"])]
+    pub total: bool,
+}
+
+/// Arguments of `delete`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The space of what was deleted comes back by sweep.
+
+Examples:
+  chunk-store delete film.mp4 notes.txt
+  chunk-store delete --prefix films/ --dry-run     what would go
+  chunk-store delete --prefix films/")]
+pub struct Delete {
+    /// The objects
+    #[arg(required_unless_present = "prefix", value_name = "KEY")]
+    pub keys: Vec<String>,
+    /// All whose keys begin so, in place of single ones
+    #[arg(long, value_name = "PREFIX", conflicts_with = "keys", value_parser = parse_prefix)]
+    pub prefix: Option<String>,
+    /// Only say what would be deleted
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// A variable that a script has not set is not to delete everything.
+fn parse_prefix(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("that is every object; give the prefix of those that are to go".to_string()),
+        _ => Ok(text.to_string()),
+    }
 }
 
 /// Arguments of `verify`.

@@ -6,6 +6,7 @@ use chunk_store::limits::LIST_LIMIT_MAX;
 use chunk_store::object::{ListOptions, ListedObject};
 use chunk_store_host::ChunkStore;
 use indicatif::HumanBytes;
+use serde::Serialize;
 use serde_json::json;
 
 use super::args::List;
@@ -15,6 +16,7 @@ use super::output::{Output, time};
 /// Lists objects.
 pub async fn run(store: &ChunkStore, list: List, output: &Output) -> Result<ExitCode, Failure> {
     let mut cursor = None;
+    let mut total = Total::default();
     loop {
         let page = store
             .list(ListOptions {
@@ -22,9 +24,17 @@ pub async fn run(store: &ChunkStore, list: List, output: &Output) -> Result<Exit
                 delimiter: list.delimiter.clone(),
                 cursor,
                 limit: LIST_LIMIT_MAX,
-                details: list.long,
+                details: list.long || list.total,
             })
             .await?;
+        if list.total {
+            page.objects.iter().for_each(|object| total.add(object));
+            match page.cursor {
+                Some(next) => cursor = Some(next),
+                None => return Ok(total.print(output)),
+            }
+            continue;
+        }
         let mut prefixes = page.prefixes.into_iter().peekable();
         for object in &page.objects {
             // Objects and prefixes each come in order; people want them in one.
@@ -38,6 +48,43 @@ pub async fn run(store: &ChunkStore, list: List, output: &Output) -> Result<Exit
             Some(next) => cursor = Some(next),
             None => return Ok(ExitCode::SUCCESS),
         }
+    }
+}
+
+/// What objects are together.
+#[derive(Default, Serialize)]
+struct Total {
+    objects: u64,
+    bytes: u64,
+    /// Objects whose manifest cannot be read, and whose size is not known.
+    unreadable: u64,
+}
+
+impl Total {
+    fn add(&mut self, object: &ListedObject) {
+        self.objects += 1;
+        match &object.info {
+            Some(info) => self.bytes += info.size,
+            None => self.unreadable += 1,
+        }
+    }
+
+    fn print(&self, output: &Output) -> ExitCode {
+        if output.json {
+            output.json(self);
+            return ExitCode::SUCCESS;
+        }
+        let objects = match self.objects {
+            1 => "1 object".to_string(),
+            objects => format!("{objects} objects"),
+        };
+        let unreadable = match self.unreadable {
+            0 => String::new(),
+            unreadable => format!(", without {unreadable} that cannot be read (see verify)"),
+        };
+        let size = HumanBytes(self.bytes);
+        output.line(&format!("{objects}, {size} ({} bytes){unreadable}", self.bytes));
+        ExitCode::SUCCESS
     }
 }
 

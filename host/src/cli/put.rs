@@ -43,7 +43,8 @@ pub async fn run(store: &ChunkStore, put: Put, output: &Output) -> Result<ExitCo
         false => open(&put.file).map(|(file, size)| (Box::new(file) as _, size))?,
     };
     let options = PutOptions {
-        size,
+        size: put.size.or(size),
+        digest: put.digest.clone(),
         content_type: put.content_type.clone().or_else(|| guess_type(&put.file)),
         metadata: put.meta.clone(),
         ttl_seconds: put.ttl,

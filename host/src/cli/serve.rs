@@ -1,6 +1,6 @@
 //! `serve`: HTTP in front of the store. `sign`: a link that a server accepts.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ Examples:
   chunk-store sign films/film.mp4 --token-file /etc/chunk-store.token --base https://example.org")]
 pub struct Serve {
     /// Where to listen; port 0 takes any that is free
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     listen: SocketAddr,
     #[command(flatten)]
     token: TokenArgs,
@@ -97,6 +97,13 @@ pub struct Serve {
     /// Log no requests, only what goes wrong
     #[arg(long)]
     quiet: bool,
+}
+
+/// A name is looked up, once; of several addresses the first is taken.
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let advice = "give a host and a port, like 127.0.0.1:8080 or localhost:8080";
+    let found = text.to_socket_addrs().map_err(|error| format!("{error}; {advice}"))?;
+    found.into_iter().next().ok_or_else(|| advice.to_string())
 }
 
 fn parse_every(text: &str) -> Result<u32, String> {
