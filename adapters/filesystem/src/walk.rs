@@ -21,35 +21,33 @@ const ENTRIES_MAX: usize = 8192;
 
 /// Where a page begins. As a cursor: `a` and the key after which, or `f` and the
 /// key from which on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start<'a> {
-    After(&'a str),
-    At(&'a str),
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Start {
+    After(String),
+    At(String),
 }
 
-impl<'a> Start<'a> {
-    fn parse(cursor: Option<&'a str>) -> Option<Self> {
-        match cursor {
-            None => Some(Start::At("")),
-            Some(cursor) => match cursor.strip_prefix('a') {
-                Some(key) => Some(Start::After(key)),
-                None => cursor.strip_prefix('f').map(Start::At),
-            },
+impl Start {
+    fn parse(cursor: Option<&str>) -> Option<Self> {
+        let Some(cursor) = cursor else { return Some(Self::At(String::new())) };
+        match cursor.strip_prefix('a') {
+            Some(key) => Some(Self::After(key.into())),
+            None => cursor.strip_prefix('f').map(|key| Self::At(key.into())),
         }
     }
 
     /// Whether the page may hold this key.
-    fn includes(self, key: &str) -> bool {
+    fn includes(&self, key: &str) -> bool {
         match self {
-            Start::After(last) => key > last,
-            Start::At(first) => key >= first,
+            Self::After(last) => key > last.as_str(),
+            Self::At(first) => key >= first.as_str(),
         }
     }
 
     /// Whether the page may hold a key that begins like this.
-    fn reaches(self, beginning: &str) -> bool {
-        let (Start::After(key) | Start::At(key)) = self;
-        beginning > key || key.starts_with(beginning)
+    fn reaches(&self, beginning: &str) -> bool {
+        let (Self::After(key) | Self::At(key)) = self;
+        beginning > key.as_str() || key.starts_with(beginning)
     }
 }
 
@@ -81,15 +79,16 @@ pub enum Step {
     /// Every entry of this directory: [`Walk::wants`] says which are to be found. It may be
     /// gone, with all values in it.
     Read(Found),
-    /// Nothing: this is the page.
+    /// Nothing: this is the page. Another step goes on to the next, with what was found
+    /// already: see [`Walk::has_left_of`].
     Page(KeyPage),
 }
 
-/// A walk for one page.
+/// A walk for a page, and for those behind it while what it has found stays true.
 #[derive(Debug)]
-pub struct Walk<'a> {
-    prefix: &'a str,
-    from: Start<'a>,
+pub struct Walk {
+    prefix: String,
+    from: Start,
     limit: usize,
     entries_max: usize,
     found: BTreeSet<Found>,
@@ -98,15 +97,15 @@ pub struct Walk<'a> {
     keys: Vec<ListedKey>,
 }
 
-impl<'a> Walk<'a> {
+impl Walk {
     /// A walk for a page of at most `limit` keys with the prefix.
-    pub fn new(prefix: &'a str, cursor: Option<&'a str>, limit: usize) -> Result<Self, KvError> {
+    pub fn new(prefix: &str, cursor: Option<&str>, limit: usize) -> Result<Self, KvError> {
         Self::within(prefix, cursor, limit, ENTRIES_MAX)
     }
 
     fn within(
-        prefix: &'a str,
-        cursor: Option<&'a str>,
+        prefix: &str,
+        cursor: Option<&str>,
         limit: usize,
         entries_max: usize,
     ) -> Result<Self, KvError> {
@@ -116,10 +115,23 @@ impl<'a> Walk<'a> {
         let (path, known) = names::directory_path(prefix);
         let root = Found { key: known.into(), is_value: false, path };
         let found = BTreeSet::from([root]);
-        Ok(Self { prefix, from, limit, entries_max, found, horizon: None, keys: Vec::new() })
+        let (prefix, keys) = (prefix.into(), Vec::new());
+        Ok(Self { prefix, from, limit, entries_max, found, horizon: None, keys })
     }
 
-    /// Goes on to the next directory, or to the end. After the page it is not asked again.
+    /// Whether something that was found in this directory is still to come. The walk may go on
+    /// to another page as long as all directories of which it has something left are as they
+    /// were when it read them, and it has something left at all.
+    pub fn has_left_of(&self, directory: &Found) -> bool {
+        self.found.first().is_some_and(|next| next.key.starts_with(&directory.key))
+    }
+
+    /// Says how many keys the next page has at most.
+    pub fn limit_to(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Goes on to the next directory, or to the end.
     pub fn step(&mut self) -> Step {
         while let Some(next) = self.found.pop_first() {
             if self.horizon.as_ref().is_some_and(|end| next.key >= *end) {
@@ -129,11 +141,13 @@ impl<'a> Walk<'a> {
                 return Step::Read(next);
             }
             if self.keys.len() == self.limit {
+                self.found.insert(next);
                 let cursor = self.keys.last().map(|last| format!("a{}", last.key));
                 return Step::Page(KeyPage { keys: std::mem::take(&mut self.keys), cursor });
             }
             self.keys.push(ListedKey { key: next.key, summary: None });
         }
+        self.found.clear();
         let cursor = self.horizon.take().map(|end| format!("f{end}"));
         Step::Page(KeyPage { keys: std::mem::take(&mut self.keys), cursor })
     }
@@ -163,9 +177,9 @@ impl<'a> Walk<'a> {
             return false;
         }
         match is_value {
-            true => key.starts_with(self.prefix) && self.from.includes(key),
+            true => key.starts_with(&self.prefix) && self.from.includes(key),
             false => {
-                (key.starts_with(self.prefix) || self.prefix.starts_with(key))
+                (key.starts_with(&self.prefix) || self.prefix.starts_with(key))
                     && self.from.reaches(key)
             }
         }
@@ -212,7 +226,10 @@ mod tests {
         limit: usize,
         entries_max: usize,
     ) -> KeyPage {
-        let mut walk = Walk::within(prefix, cursor, limit, entries_max).unwrap();
+        page_of(files, &mut Walk::within(prefix, cursor, limit, entries_max).unwrap())
+    }
+
+    fn page_of(files: &Files, walk: &mut Walk) -> KeyPage {
         loop {
             let directory = match walk.step() {
                 Step::Read(directory) => directory,
@@ -272,6 +289,36 @@ mod tests {
             prop_assert_eq!(&listed.iter().collect::<Vec<_>>(), &wanted);
             let bounded = list_all(&files, &prefix, limit, entries_max);
             prop_assert_eq!(&bounded.iter().collect::<Vec<_>>(), &wanted);
+        }
+
+        #[test]
+        fn a_walk_that_goes_on_gives_what_a_new_one_would(
+            keys in prop::collection::btree_set("[a./%+!~é]{1,6}", 0..40),
+            limits in prop::collection::vec(1usize..5, 1..5),
+            entries_max in 2usize..40,
+        ) {
+            let files: Files = keys.iter().map(|key| names::value_path(key)).collect();
+            let mut walk = Walk::within("", None, 1, entries_max).unwrap();
+            let mut cursor = None;
+            for limit in limits.into_iter().cycle() {
+                walk.limit_to(limit);
+                let went_on = page_of(&files, &mut walk);
+                let new = page(&files, "", cursor.as_deref(), limit, ENTRIES_MAX);
+                // It may end sooner, where it has let go of what it found.
+                prop_assert!(new.keys.starts_with(&went_on.keys));
+                match went_on.cursor {
+                    None => {
+                        prop_assert_eq!(new.cursor, None);
+                        break;
+                    }
+                    Some(next) => {
+                        if next.starts_with('f') {
+                            walk = Walk::within("", Some(&next), 1, entries_max).unwrap();
+                        }
+                        cursor = Some(next);
+                    }
+                }
+            }
         }
     }
 }

@@ -35,6 +35,7 @@ use chunk_store::range::Span;
 use chunk_store_filesystem::names;
 
 use self::durability::Pending;
+use self::list::Listings;
 use super::{Backend, MEMORY_BYTES_MAX_DEFAULT, OpenError};
 
 const VALUE_BYTES_MAX: u64 = 512 << 20;
@@ -131,6 +132,7 @@ struct Store {
     memory_bytes_max: u64,
     /// What waits to be brought to disk; `None` where nothing ever is.
     pending: Option<Arc<Pending>>,
+    listings: Listings,
 }
 
 impl Store {
@@ -188,6 +190,7 @@ impl Backend for FileBackend {
             return Ok(KeyPage::default());
         }
         let (prefix, cursor) = (prefix.to_string(), cursor.map(str::to_string));
-        self.run(move |store| list::list(&store.data, &prefix, cursor.as_deref(), limit)).await
+        self.run(move |store| store.listings.page(&store.data, &prefix, cursor.as_deref(), limit))
+            .await
     }
 }

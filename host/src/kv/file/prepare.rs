@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::durability::{Pending, sync_directory};
+use super::list::Listings;
 use super::{Durability, FileOptions, OpenError, Store, attribute, errors};
 
 /// How old a temporary is when whoever wrote it must be gone.
@@ -50,6 +51,7 @@ fn for_readers(directory: &Path, options: &FileOptions) -> Result<Store, Error> 
         attributes: options.attributes && has_attributes,
         memory_bytes_max: options.memory_bytes_max,
         pending: None,
+        listings: Listings::default(),
     })
 }
 
@@ -78,6 +80,7 @@ fn prepare(directory: &Path, options: &FileOptions) -> Result<Store, Error> {
         locks,
         attributes: options.attributes && has_attributes,
         memory_bytes_max: options.memory_bytes_max,
+        listings: Listings::default(),
     };
     store.lock("").map_err(|error| match error.kind() {
         ErrorKind::Unsupported => {
