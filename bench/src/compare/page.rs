@@ -40,6 +40,7 @@ pub fn of(results: &Results, bars: &[Bar], machine: &str, quick: bool) -> Page {
     let mut text = format!("{}\n\n## Machine\n\n{machine}", include_str!("page.md").trim_end());
     let mut pictures = Vec::new();
     text += &bar_table(bars);
+    text += concat!("\n", include_str!("why.md"));
     if let Some(table) = results.tables.first() {
         let what = size(table.size);
         write!(text, "\n## Rates\n\n![Put and get of {what}, MB/s]({RATES})\n").expect(TAKES);
