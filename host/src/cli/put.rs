@@ -52,7 +52,6 @@ pub async fn run(store: &ChunkStore, put: Put, output: &Output) -> Result<ExitCo
         chunk_bytes_max: put.chunk_max,
         inline_bytes_max: put.inline_max,
         deadline_seconds: put.deadline,
-        ..PutOptions::default()
     };
     let began = Instant::now();
     let (info, sent_bytes) = match put.resume || put.live || is_resumable(&options) {
